@@ -242,7 +242,7 @@ func within(ctx context.Context, data Data, b *Bus, mode, layers int) error {
 		return err
 	}
 	if b.log != nil {
-		b.log.LogAttrs(ctx, slog.LevelDebug, "eventbus: "+modes[mode], slog.String("domain", data.Domain), slog.String("action", data.Action))
+		b.log.LogAttrs(ctx, slog.LevelDebug, "eventbus: dispatch", slog.String("by", modes[mode]), slog.String("domain", data.Domain), slog.String("action", data.Action))
 	}
 	var few [64]handler // so that a dispatch allocates nothing
 	hs := t.match(data, few[:0])
@@ -486,11 +486,12 @@ func (b *Bus) put(h handler, with bool) {
 	b.table.Store(&t)
 }
 
-// match appends to hs the handlers of data, wildcards and all.
+// match appends to hs the handlers of data, wildcards and all; an event without
+// a name has none.
 func (t *table) match(data Data, hs []handler) []handler {
 	keys := [...]key{{data.Domain, data.Action}, {data.Domain, Any}, {Any, data.Action}, {Any, Any}}
 	for i, k := range keys {
-		if !slices.Contains(keys[i+1:], k) { // the event may itself be named Any
+		if !slices.Contains(keys[i+1:], k) && data.Domain != "" && data.Action != "" { // data may itself be named Any
 			hs = append(hs, t.find(k)...)
 		}
 	}
