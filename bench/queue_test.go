@@ -2,108 +2,162 @@ package bench
 
 import (
 	"context"
-	"fmt"
 	"runtime"
 	"sync"
 	"testing"
+
+	"github.com/ThreeDotsLabs/watermill"
+	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/ThreeDotsLabs/watermill/pubsub/gochannel"
 
 	"example.com/eventbus"
 	"example.com/eventbus/queue"
 )
 
-// channel is the floor: a buffered channel with as many workers, and nothing else.
-type channel struct {
-	jobs    chan channelJob
-	workers sync.WaitGroup
+// BenchmarkQueue measures an event from its acceptance until its handler is done,
+// off the producer's goroutine:
+//
+//   - stream: one producer, as fast as it can;
+//   - producers: as many of them as processors;
+//   - one-by-one: the next event follows when the last one is done.
+//
+// The lane "channel" is the floor, a buffered channel with as many workers.
+// Watermill's gochannel is asked neither to persist nor to wait for an
+// acknowledgement. It starts a goroutine for each message, has no capacity and
+// refuses nothing.
+func BenchmarkQueue(b *testing.B) {
+	// A live heap as in a program that does more than this. With none the garbage
+	// collector would run every few megabytes and be all that is measured.
+	ballast := make([]byte, 64<<20)
+	defer runtime.KeepAlive(ballast)
+
+	type request struct{}
+	ctx, cancel := context.WithCancel(context.WithValue(b.Context(), request{}, 1))
+	defer cancel()
+	data := eventbus.MustData("user", "created", 1)
+
+	lanes := []struct {
+		name  string
+		start func(eventbus.Func) (accept eventbus.Func, stop func())
+	}{
+		{"channel", startChannel},
+		{"queue", startQueue(1)},
+		{"queue-4-priorities", startQueue(4)},
+		{"gochannel", startGochannel},
+	}
+	for _, l := range lanes {
+		b.Run("stream/"+l.name, func(b *testing.B) {
+			var done sync.WaitGroup
+			accept, stop := l.start(func(context.Context, eventbus.Data) error { done.Done(); return nil })
+			b.ReportAllocs()
+			for b.Loop() {
+				done.Add(1)
+				if err := accept(ctx, data); err != nil {
+					b.Fatal(err)
+				}
+			}
+			done.Wait()
+			stop()
+		})
+	}
+	for _, l := range lanes {
+		b.Run("producers/"+l.name, func(b *testing.B) {
+			var done sync.WaitGroup
+			accept, stop := l.start(func(context.Context, eventbus.Data) error { done.Done(); return nil })
+			b.ReportAllocs()
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					done.Add(1)
+					if err := accept(ctx, data); err != nil {
+						b.Error(err)
+						return
+					}
+				}
+			})
+			done.Wait()
+			stop()
+		})
+	}
+	for _, l := range lanes {
+		b.Run("one-by-one/"+l.name, func(b *testing.B) {
+			done := make(chan struct{})
+			accept, stop := l.start(func(context.Context, eventbus.Data) error { done <- struct{}{}; return nil })
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := accept(ctx, data); err != nil {
+					b.Fatal(err)
+				}
+				<-done
+			}
+			stop()
+		})
+	}
 }
 
-type channelJob struct {
-	ctx  context.Context
-	fn   eventbus.Func
-	data eventbus.Data
-}
+const queueCapacity = 1024
 
-func newChannel(workers, capacity int) *channel {
-	c := &channel{jobs: make(chan channelJob, capacity)}
-	for range workers {
-		c.workers.Go(func() {
-			for j := range c.jobs {
+func startChannel(fn eventbus.Func) (eventbus.Func, func()) {
+	type job struct {
+		ctx  context.Context
+		fn   eventbus.Func
+		data eventbus.Data
+	}
+	jobs := make(chan job, queueCapacity)
+	var workers sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		workers.Go(func() {
+			for j := range jobs {
 				_ = j.fn(j.ctx, j.data)
 			}
 		})
 	}
-	return c
-}
-
-func (c *channel) handler(fn eventbus.Func) eventbus.Func {
-	return func(ctx context.Context, data eventbus.Data) error {
-		c.jobs <- channelJob{ctx, fn, data}
+	accept := func(ctx context.Context, data eventbus.Data) error {
+		jobs <- job{ctx, fn, data}
 		return nil
 	}
+	return accept, func() { close(jobs); workers.Wait() }
 }
 
-func (c *channel) drain() { close(c.jobs); c.workers.Wait() }
+func startQueue(priorities int) func(eventbus.Func) (eventbus.Func, func()) {
+	return func(fn eventbus.Func) (eventbus.Func, func()) {
+		q := queue.New(queue.Options{Capacity: queueCapacity})
+		stop := func() { _ = q.Close(context.Background()) }
+		if priorities == 1 {
+			return q.Async(0)(eventbus.Handler{}, fn), stop
+		}
+		var by []eventbus.Func
+		for p := range priorities {
+			by = append(by, q.Async(p)(eventbus.Handler{}, fn))
+		}
+		var mu sync.Mutex
+		n := 0
+		return func(ctx context.Context, data eventbus.Data) error {
+			mu.Lock()
+			n++
+			accept := by[n%len(by)]
+			mu.Unlock()
+			return accept(ctx, data)
+		}, stop
+	}
+}
 
-// BenchmarkQueue measures an event from its acceptance until its handler is done.
-func BenchmarkQueue(b *testing.B) {
-	data := eventbus.MustData("user", "created", 1)
-	workers := runtime.GOMAXPROCS(0)
-	type lane struct {
-		name  string
-		start func(fn eventbus.Func) (accept eventbus.Func, drain func())
+func startGochannel(fn eventbus.Func) (eventbus.Func, func()) {
+	ps := gochannel.NewGoChannel(gochannel.Config{OutputChannelBuffer: queueCapacity}, watermill.NopLogger{})
+	in, err := ps.Subscribe(context.Background(), "user/created")
+	if err != nil {
+		panic(err)
 	}
-	lanes := []lane{
-		{"channel", func(fn eventbus.Func) (eventbus.Func, func()) {
-			c := newChannel(workers, 1024)
-			return c.handler(fn), c.drain
-		}},
-		{"queue", func(fn eventbus.Func) (eventbus.Func, func()) {
-			q := queue.New(queue.Options{Workers: workers, Capacity: 1024})
-			return q.Async(0)(eventbus.Handler{}, fn), func() { _ = q.Drain(context.Background()) }
-		}},
-		{"queue-3-priorities", func(fn eventbus.Func) (eventbus.Func, func()) {
-			q := queue.New(queue.Options{Workers: workers, Capacity: 1024})
-			var as [3]eventbus.Func
-			for i := range as {
-				as[i] = q.Async(i)(eventbus.Handler{}, fn)
+	var workers sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		workers.Go(func() {
+			for m := range in {
+				_ = fn(m.Context(), eventbus.Data{Domain: "user", Action: "created", RawParams: m.Payload})
+				m.Ack()
 			}
-			n := 0
-			return func(ctx context.Context, d eventbus.Data) error { n++; return as[n%3](ctx, d) }, func() { _ = q.Drain(context.Background()) }
-		}},
-	}
-	for _, l := range lanes {
-		b.Run("stream/"+l.name, func(b *testing.B) {
-			accept, drain := l.start(func(context.Context, eventbus.Data) error { return nil })
-			b.ReportAllocs()
-			for b.Loop() {
-				_ = accept(b.Context(), data)
-			}
-			drain()
 		})
 	}
-	for _, l := range lanes[:2] {
-		b.Run("producers/"+l.name, func(b *testing.B) {
-			accept, drain := l.start(func(context.Context, eventbus.Data) error { return nil })
-			b.ReportAllocs()
-			b.RunParallel(func(pb *testing.PB) {
-				for pb.Next() {
-					_ = accept(context.Background(), data)
-				}
-			})
-			drain()
-		})
+	accept := func(_ context.Context, data eventbus.Data) error {
+		return ps.Publish("user/created", message.NewMessage(watermill.NewUUID(), message.Payload(data.RawParams)))
 	}
-	for _, l := range lanes[:2] {
-		b.Run("one-by-one/"+l.name, func(b *testing.B) {
-			done := make(chan struct{})
-			accept, drain := l.start(func(context.Context, eventbus.Data) error { done <- struct{}{}; return nil })
-			b.ReportAllocs()
-			for b.Loop() {
-				_ = accept(b.Context(), data)
-				<-done
-			}
-			drain()
-		})
-	}
-	_ = fmt.Sprint
+	return accept, func() { _ = ps.Close(); workers.Wait() }
 }

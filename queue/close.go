@@ -113,7 +113,7 @@ func (q *Queue) stop(why error) {
 		jobs = append(jobs, j)
 	}
 	q.drop(jobs)
-	if len(jobs)+q.stats.Running > 0 {
+	if q.cut == nil && len(jobs)+q.stats.Running > 0 {
 		q.cut, q.interrupted = why, q.stats.Running
 	}
 	q.mu.Unlock()

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"example.com/eventbus"
+	"example.com/eventbus/txn"
 )
 
 // Job is one accepted event on its way to one handler, as hooks and errors report
@@ -128,7 +129,7 @@ func (c *jobContext) Value(key any) any {
 	if v := c.q.ctx.Value(key); v != nil {
 		return v
 	}
-	return context.WithoutCancel(c.from).Value(key)
+	return txn.Detach(c.from).Value(key)
 }
 
 // runner is the key of the queue whose job a context is of.

@@ -38,8 +38,13 @@
 //
 // A handler runs with the values of its caller's context, but without its
 // transaction, deadline and cancellation (see txn.Detach): the caller may return
-// before the handler starts. The context ends when the queue closes before the
-// handler returned; its cause is ErrClosed.
+// before the handler starts. The context ends when Close runs out of time, with
+// ErrClosed as its cause.
+//
+// The hand-over itself knows no transaction: a handler runs even if its caller
+// rolls back later. Put it off until after the commit to have both:
+//
+//	bus.Register("order", "placed", mail.Confirm, txn.AfterCommit(), q.Async(0))
 //
 // # Handlers that feed their own queue
 //
