@@ -61,7 +61,8 @@ func (b *Batch[T]) Add(ctx context.Context, item T) error {
 	if err != nil || !full {
 		return err
 	}
-	if err := b.q.submit(ctx, 0, &batch[T]{from: c}, eventbus.Data{}); err != nil && b.takeBack(c) {
+	j := b.q.job(context.Background(), &batch[T]{from: c}, eventbus.Data{})
+	if err := b.q.submit(ctx, j, 0); err != nil && b.takeBack(c) {
 		return err
 	}
 	c.timer.Stop()

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"example.com/eventbus"
@@ -99,20 +100,21 @@ func failure(w work, d eventbus.Data, err error) error {
 // jobContext is the context of a handler on the queue. It ends with the queue and
 // has the values of the context that the job was handed over with.
 type jobContext struct {
-	q    *Queue
-	from context.Context
+	q        *Queue
+	from     context.Context
+	detached atomic.Pointer[context.Context] // from, once somebody looked for a value
 }
 
-// jobContext returns the context of a job that is handed over with ctx. A job that
-// was handed over by a job, and so on, must not be the end of an endless chain.
-func (q *Queue) jobContext(ctx context.Context) *jobContext {
+// job returns a job that has the values of ctx. A job made by a job, made by a job,
+// and so on, must not be the end of an endless chain of contexts.
+func (q *Queue) job(ctx context.Context, w work, data eventbus.Data) job {
 	c, ok := ctx.(*jobContext)
-	if ok && c.q == q {
-		return c
-	} else if ok {
-		ctx = c.from
+	if !ok {
+		c = &jobContext{q: q, from: ctx}
+	} else if c.q != q {
+		c = &jobContext{q: q, from: c.from}
 	}
-	return &jobContext{q, ctx}
+	return job{ctx: c, work: w, data: data}
 }
 
 func (c *jobContext) Deadline() (time.Time, bool) { return c.q.ctx.Deadline() }
@@ -120,8 +122,8 @@ func (c *jobContext) Done() <-chan struct{}       { return c.q.ctx.Done() }
 func (c *jobContext) Err() error                  { return c.q.ctx.Err() }
 
 // Value asks the queue's context first: it has what package context needs to make
-// contexts that end with it, and no other value. To detach here, not when the job
-// is made, costs who looks for a value and spares each event an allocation.
+// contexts that end with it, and no other value. Most events are spared the
+// allocation of a detached context: nobody looks for a value.
 func (c *jobContext) Value(key any) any {
 	if key == (runner{}) {
 		return c.q
@@ -129,7 +131,13 @@ func (c *jobContext) Value(key any) any {
 	if v := c.q.ctx.Value(key); v != nil {
 		return v
 	}
-	return txn.Detach(c.from).Value(key)
+	d := c.detached.Load()
+	if d == nil {
+		from := txn.Detach(c.from)
+		d = &from
+		c.detached.Store(d) // two who are here at once store the same
+	}
+	return (*d).Value(key)
 }
 
 // runner is the key of the queue whose job a context is of.

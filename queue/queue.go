@@ -196,24 +196,25 @@ func New(o Options) *Queue {
 func (q *Queue) Async(priority int) eventbus.Middleware {
 	return func(h eventbus.Handler, next eventbus.Func) eventbus.Func {
 		w := &handler{h, next}
-		return func(ctx context.Context, data eventbus.Data) error { return q.submit(ctx, priority, w, data) }
+		return func(ctx context.Context, data eventbus.Data) error {
+			return q.submit(ctx, q.job(ctx, w, data), priority)
+		}
 	}
 }
 
 // Publish is bus.Publish on the queue, at priority 0. The error says why the
 // queue doesn't accept the event; those of the handlers go to Options.OnError.
 func (q *Queue) Publish(ctx context.Context, bus *eventbus.Bus, data eventbus.Data) error {
-	return q.submit(ctx, 0, publish{bus}, data)
+	return q.submit(ctx, q.job(ctx, publish{bus}, data), 0)
 }
 
 // Call is bus.Call on the queue, otherwise the same as Publish.
 func (q *Queue) Call(ctx context.Context, bus *eventbus.Bus, data eventbus.Data) error {
-	return q.submit(ctx, 0, call{bus}, data)
+	return q.submit(ctx, q.job(ctx, call{bus}, data), 0)
 }
 
-// submit accepts a job or says why not.
-func (q *Queue) submit(ctx context.Context, priority int, w work, data eventbus.Data) error {
-	j := job{ctx: q.jobContext(ctx), work: w, data: data}
+// submit accepts j or says why not. With ctx it waits for room.
+func (q *Queue) submit(ctx context.Context, j job, priority int) error {
 	err := q.offer(&j, priority, false)
 	if err == ErrFull && q.opts.Overflow == Block {
 		if q.runs(ctx) {

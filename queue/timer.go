@@ -52,7 +52,7 @@ func (t *Timer) Stop() bool {
 }
 
 func (q *Queue) schedule(ctx context.Context, t *Timer, w work, data eventbus.Data) error {
-	t.job = job{ctx: q.jobContext(ctx), work: w, data: data}
+	t.job = q.job(ctx, w, data)
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.closed {
