@@ -374,6 +374,28 @@ func TestUnregisterLeavesTheRest(t *testing.T) {
 	}
 }
 
+// Names that come and go, such as one for each request, leave nothing behind.
+func TestUnregisterLeavesNothingBehind(t *testing.T) {
+	var bus eventbus.Bus
+	heap := func() uint64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	for i := range 10 { // so that the table has its final size
+		bus.Register("user", fmt.Sprint(i), nop)
+	}
+	before := heap()
+	for i := range 50_000 {
+		bus.Register("reply", fmt.Sprint(i), nop)()
+	}
+	if after := heap(); after > before+2<<20 {
+		t.Errorf("%d bytes before, %d after", before, after)
+	}
+	runtime.KeepAlive(&bus)
+}
+
 // Promise 5: unregistering returns while the handler is still running.
 func TestUnregisterDoesNotWait(t *testing.T) {
 	var bus eventbus.Bus
