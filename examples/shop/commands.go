@@ -78,7 +78,9 @@ var commands = map[string]func() command{
 }
 
 func parse(text []byte) (command, error) {
-	var kind struct{ Do string }
+	var kind struct {
+		Do string `json:"do"`
+	}
 	if err := json.Unmarshal(text, &kind); err != nil {
 		return nil, explain(err)
 	}
