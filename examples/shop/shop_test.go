@@ -174,7 +174,11 @@ func TestReportShowsDurationsAndWhereAnErrorArose(t *testing.T) {
 		bus.Intercept(trace)
 		bus.Handle(eventbus.Handler{Domain: "d", Action: "outer", Name: "outer"}, func(ctx context.Context, _ eventbus.Data) error {
 			time.Sleep(2 * time.Millisecond)
-			return bus.Call(ctx, eventbus.MustData("d", "inner", nil))
+			return fmt.Errorf("passed on: %w", bus.Call(ctx, eventbus.MustData("d", "inner", nil)))
+		})
+		bus.Handle(eventbus.Handler{Domain: "d", Action: "outer", Name: "second"}, func(ctx context.Context, _ eventbus.Data) error {
+			_ = bus.Publish(ctx, eventbus.MustData("d", "inner", nil))
+			return errors.New("other trouble")
 		})
 		bus.Handle(eventbus.Handler{Domain: "d", Action: "inner", Name: "inner"}, func(context.Context, eventbus.Data) error {
 			time.Sleep(1500 * time.Nanosecond)
@@ -189,17 +193,20 @@ func TestReportShowsDurationsAndWhereAnErrorArose(t *testing.T) {
 		newReport(&coloured, true).command(7, root)
 		want := strings.TrimPrefix(`
 ✗     line 7  command
-✗   2001.5µs  └─ Publish d/outer
-✗   2001.5µs     └─ outer
-✗      1.5µs        └─ Call d/inner
+✗   2003.0µs  └─ Publish d/outer
+✗   2001.5µs     ├─ outer
+✗      1.5µs     │  └─ Call d/inner
+✗      1.5µs     │     └─ inner  err="no luck"
+✗      1.5µs     └─ second  err="other trouble"
+✗      1.5µs        └─ Publish d/inner
 ✗      1.5µs           └─ inner  err="no luck"
 
 `, "\n")
 		if diff := cmp.Diff(want, plain.String()); diff != "" {
 			t.Errorf("report (-want +got):\n%s", diff)
 		}
-		if r.refused != 1 || r.events != 2 || r.handlers != 2 || r.failed != 1 || r.panicked != 0 {
-			t.Errorf("counted %+v, want 1 refused, 2 events, 2 handlers, 1 failed", r)
+		if r.refused != 1 || r.events != 3 || r.handlers != 4 || r.failed != 3 || r.panicked != 0 {
+			t.Errorf("counted %+v, want 1 refused, 3 events, 4 handlers, 3 failed", r)
 		}
 		const red, reset = "\x1b[91m", "\x1b[0m"
 		if got := coloured.String(); !strings.HasPrefix(got, red+"✗"+reset+"     line 7  command\n") {

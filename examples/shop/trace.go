@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"example.com/eventbus"
@@ -52,7 +53,7 @@ func trace(h eventbus.Handler, next eventbus.Func) eventbus.Func {
 // it set off.
 func (s *span) culprit() bool {
 	for _, c := range s.children {
-		if c.err != nil {
+		if c.err != nil && errors.Is(s.err, c.err) {
 			return false
 		}
 	}
