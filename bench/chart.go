@@ -64,7 +64,7 @@ func (r results) draw() []byte {
 			Title: fmt.Sprintf("(%s) %s", l.name, l.title),
 		}
 		for x := 1.0; x <= longest; x *= 10 {
-			p.Ticks = append(p.Ticks, tick{barsLeft + width(x), fmt.Sprintf("%.0f ×", x)})
+			p.Ticks = append(p.Ticks, tick{barsLeft + width(x), whole(x) + " ×"})
 		}
 		for j, c := range drawnContestants {
 			b := bar{Y: 14 + j*barStep, Name: c, Text: "can't take part", Ours: c == theBus}

@@ -107,13 +107,7 @@ func pairs(n int) func(lane, contestant, eventbus.Func) work {
 			b.on(e, fn)
 		}
 		dispatch := b.dispatcher(events[:n])
-		return work{
-			do: func(times int) time.Duration {
-				dispatch(min(n, times)) // the others have had the caches
-				return spread(times, dispatch)
-			},
-			close: b.close,
-		}
+		return work{do: func(n int) time.Duration { return spread(n, dispatch) }, close: b.close}
 	}
 }
 
@@ -205,11 +199,15 @@ func endToEnd(l lane, c contestant, fn eventbus.Func) work {
 	b := c.start()
 	bus, isOurs := b.(ours)
 	sent := []event{events[0]}
+	handle := func(ctx context.Context, o order) error {
+		if o.ID != anOrder.ID || len(o.Items) != len(anOrder.Items) || !o.PlacedAt.Equal(anOrder.PlacedAt) {
+			return fmt.Errorf("sent %v, got %v", anOrder, o)
+		}
+		return fn(ctx, eventbus.Data{})
+	}
 	for range l.handlers {
 		if isOurs {
-			eventbus.On(bus.Bus, sent[0].Domain, sent[0].Action, func(ctx context.Context, o order) error {
-				return fn(ctx, eventbus.Data{})
-			})
+			eventbus.On(bus.Bus, sent[0].Domain, sent[0].Action, handle)
 			continue
 		}
 		b.on(sent[0], func(ctx context.Context, d eventbus.Data) error {
@@ -217,7 +215,7 @@ func endToEnd(l lane, c contestant, fn eventbus.Func) work {
 			if err := json.Unmarshal(d.RawParams, &o); err != nil {
 				return err
 			}
-			return fn(ctx, eventbus.Data{})
+			return handle(ctx, o)
 		})
 	}
 	dispatch := b.dispatcher(sent)

@@ -2,7 +2,7 @@
 // machine and in one run, and prints the ratios as Markdown:
 //
 //	go run ./bench                    # about two minutes
-//	go run ./bench -short             # a few seconds, rough
+//	go run ./bench -short             # half a minute, rough
 //	go run ./bench -svg bench.svg     # and draws them
 //
 // The contestants of a lane are measured in turns of some milliseconds, in many
@@ -18,11 +18,12 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"strings"
 	"time"
 )
 
 func main() {
-	short := flag.Bool("short", false, "take a few seconds, and rough numbers")
+	short := flag.Bool("short", false, "take half a minute, for rough numbers")
 	svg := flag.String("svg", "", "draw the ratios into this `file` as well")
 	flag.Parse()
 	if flag.NArg() > 0 {
@@ -78,7 +79,7 @@ func (r *results) measure(group []lane, total time.Duration) {
 	for _, c := range contestants {
 		var ts []turn
 		for _, l := range group {
-			if _, absent := c.absent[l.name]; !absent {
+			if !slices.Contains(c.absent, l.name) {
 				w := l.prepare(l, c, nothing)
 				defer w.close()
 				ts = append(ts, turn{l, c.name, w, times(w, turnTime)})
@@ -164,7 +165,13 @@ func (r results) print(w io.Writer) {
 		}
 		fmt.Fprintln(w)
 	}
-	fmt.Fprintf(w, "\nIn (h) %.0f registrations came and went in a second.\n\n", r.changes)
+	fmt.Fprintf(w, "\nIn (h) %.0f registrations came and went in a second.\n", r.changes)
+	for _, c := range contestants {
+		if c.absent != nil {
+			fmt.Fprintf(w, "%s can't take part in (%s): %s.\n", c.name, strings.Join(c.absent, "), ("), c.why)
+		}
+	}
+	fmt.Fprintln(w)
 	fmt.Fprint(w, "| target | wanted | measured | |\n| --- | --- | ---: | --- |\n")
 	for _, t := range r.targets() {
 		verdict := "not met"
@@ -183,6 +190,11 @@ func short(x float64) string {
 	case x < 99.95:
 		return fmt.Sprintf("%.1f", x)
 	}
+	return whole(x)
+}
+
+// whole returns x with commas and no fraction.
+func whole(x float64) string {
 	digits := fmt.Sprintf("%.0f", x)
 	for i := len(digits) - 3; i > 0; i -= 3 {
 		digits = digits[:i] + "," + digits[i:]
