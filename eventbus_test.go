@@ -756,7 +756,6 @@ func (s *service) Welcome(context.Context, eventbus.Data) error { s.welcomed++; 
 func (s *service) Greet(context.Context, string) error          { return nil }
 func (service) ByValue(context.Context, eventbus.Data) error    { return nil }
 func generic[T any](context.Context, T) error                   { return nil }
-func register(bus *eventbus.Bus, fn eventbus.Func)              { bus.Register("user", "created", fn) }
 func typed(context.Context, struct{ ID int }) error             { return nil }
 
 func named(b *eventbus.Bus, name string) {
