@@ -46,8 +46,10 @@ var groups = [][]lane{
 		// two to be preempted, which takes 10 ms.
 		{"h", "1 handler, two cores, while wiring changes", 1, 1, parallel(3, 2, true)},
 	},
-	{{"f1", "encode, dispatch, decode by 1 handler", 1, 1, endToEnd}},
-	{{"f5", "encode, dispatch, decode by 5 handlers", 5, 1, endToEnd}},
+	{{"f1", "encode, dispatch, decode by 1 handler", 1, 1, endToEnd(newOrder, sameOrder)}},
+	{{"f5", "encode, dispatch, decode by 5 handlers", 5, 1, endToEnd(newOrder, sameOrder)}},
+	{{"f1flat", "(f1) with params of plain fields", 1, 1, endToEnd(newPayment, samePayment)}},
+	{{"f5flat", "(f5) with params of plain fields", 5, 1, endToEnd(newPayment, samePayment)}},
 	{
 		{"g100", "registration, each of the first 100", 0, 100, register},
 		{"g10000", "registration, each of 10,000", 0, 10000, register},
@@ -56,15 +58,12 @@ var groups = [][]lane{
 
 func lanes() []lane { return slices.Concat(groups...) }
 
-// events have 10,000 names, in no order that a cache could like. Their params
-// are those of lane (f).
+// events have 10,000 names, in no order that a cache could like.
 var events = func() []event {
-	raw, err := json.Marshal(anOrder)
-	check(err)
 	var es []event
 	for i := range 100 {
 		for j := range 100 {
-			d := eventbus.Data{Domain: fmt.Sprintf("domain%02d", i), Action: fmt.Sprintf("happened%02d", j), RawParams: raw}
+			d := eventbus.Data{Domain: fmt.Sprintf("domain%02d", i), Action: fmt.Sprintf("happened%02d", j), RawParams: []byte("{}")}
 			es = append(es, event{d, d.String()})
 		}
 	}
@@ -187,54 +186,88 @@ type item struct {
 	Price    int64  `json:"price"`
 }
 
-var anOrder = order{
-	ID: 184467, Customer: "cus_01H8XGJWBW", Email: "someone@example.com",
-	Items: []item{{"tea-earl-grey-250", 2, 1290}, {"pot-cast-iron", 1, 4950}},
-	Total: 7530, Currency: "EUR", PlacedAt: time.Date(2026, 3, 14, 9, 26, 53, 0, time.UTC),
+func newOrder(id int64) order {
+	return order{
+		ID: id, Customer: "cus_01H8XGJWBW", Email: "someone@example.com",
+		Items: []item{{"tea-earl-grey-250", 2, 1290}, {"pot-cast-iron", 1, 4950}},
+		Total: 7530, Currency: "EUR", PlacedAt: time.Date(2026, 3, 14, 9, 26, 53, 0, time.UTC),
+	}
 }
 
-// endToEnd is an order that is encoded, dispatched, and decoded by each handler.
-// The bus does so with NewData and On, the others with encoding/json as it is.
-func endToEnd(l lane, c contestant, fn eventbus.Func) work {
-	b := c.start()
-	bus, isOurs := b.(ours)
-	sent := []event{events[0]}
-	handle := func(ctx context.Context, o order) error {
-		if o.ID != anOrder.ID || len(o.Items) != len(anOrder.Items) || !o.PlacedAt.Equal(anOrder.PlacedAt) {
-			return fmt.Errorf("sent %v, got %v", anOrder, o)
-		}
-		return fn(ctx, eventbus.Data{})
+func sameOrder(x, y order) bool {
+	return x.ID == y.ID && slices.Equal(x.Items, y.Items) && x.PlacedAt.Equal(y.PlacedAt)
+}
+
+type payment struct {
+	ID       int64     `json:"id"`
+	Order    int64     `json:"order"`
+	Customer string    `json:"customer"`
+	Method   string    `json:"method"`
+	Amount   int64     `json:"amount"`
+	Currency string    `json:"currency"`
+	PaidAt   time.Time `json:"paid_at"`
+}
+
+func newPayment(id int64) payment {
+	return payment{
+		ID: id, Order: 184467, Customer: "cus_01H8XGJWBW", Method: "sepa_debit",
+		Amount: 7530, Currency: "EUR", PaidAt: time.Date(2026, 3, 14, 9, 27, 53, 0, time.UTC),
 	}
-	for range l.handlers {
-		if isOurs {
-			eventbus.On(bus.Bus, sent[0].Domain, sent[0].Action, handle)
-			continue
-		}
-		b.on(sent[0], func(ctx context.Context, d eventbus.Data) error {
-			var o order
-			if err := json.Unmarshal(d.RawParams, &o); err != nil {
-				return err
+}
+
+func samePayment(x, y payment) bool {
+	return x.ID == y.ID && x.Method == y.Method && x.PaidAt.Equal(y.PaidAt)
+}
+
+// endToEnd is params that are made anew, encoded, dispatched, and decoded by each
+// handler. The bus does so with NewData and On, the others with encoding/json as
+// it is.
+func endToEnd[T any](fresh func(id int64) T, same func(x, y T) bool) func(lane, contestant, eventbus.Func) work {
+	return func(l lane, c contestant, fn eventbus.Func) work {
+		b := c.start()
+		id := int64(100000)
+		var params T
+		bus, isOurs := b.(ours)
+		sent := []event{events[0]}
+		handle := func(ctx context.Context, got T) error {
+			if !same(got, params) {
+				return fmt.Errorf("sent %v, got %v", params, got)
 			}
-			return handle(ctx, o)
-		})
-	}
-	dispatch := b.dispatcher(sent)
-	return work{
-		do: func(n int) time.Duration {
-			start := time.Now()
-			for range n {
-				var err error
-				if isOurs {
-					sent[0].Data, err = eventbus.NewData(sent[0].Domain, sent[0].Action, anOrder)
-				} else {
-					sent[0].RawParams, err = json.Marshal(anOrder)
+			return fn(ctx, eventbus.Data{})
+		}
+		for range l.handlers {
+			if isOurs {
+				eventbus.On(bus.Bus, sent[0].Domain, sent[0].Action, handle)
+				continue
+			}
+			b.on(sent[0], func(ctx context.Context, d eventbus.Data) error {
+				var got T
+				if err := json.Unmarshal(d.RawParams, &got); err != nil {
+					return err
 				}
-				check(err)
-				dispatch(1)
-			}
-			return time.Since(start)
-		},
-		close: b.close,
+				return handle(ctx, got)
+			})
+		}
+		dispatch := b.dispatcher(sent)
+		return work{
+			do: func(n int) time.Duration {
+				start := time.Now()
+				for range n {
+					var err error
+					id++
+					params = fresh(id)
+					if isOurs {
+						sent[0].Data, err = eventbus.NewData(sent[0].Domain, sent[0].Action, params)
+					} else {
+						sent[0].RawParams, err = json.Marshal(params)
+					}
+					check(err)
+					dispatch(1)
+				}
+				return time.Since(start)
+			},
+			close: b.close,
+		}
 	}
 }
 
