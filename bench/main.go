@@ -97,7 +97,7 @@ func (r *results) measure(group []lane, total time.Duration) {
 		for i := range turns {
 			for _, t := range turns[(round+i)%len(turns)] {
 				d := t.do(t.n)
-				to := cell{t.lane.name, t.contestant}
+				to := cell{t.name, t.contestant}
 				r.ns[to] = append(r.ns[to], float64(d.Nanoseconds())/float64(t.n*t.unit))
 				if t.changes != nil {
 					changes += float64(t.changes.Swap(0))
