@@ -781,7 +781,7 @@ func TestOneAllocationAnEvent(t *testing.T) {
 var soak = flag.Int("soak", 200_000, "how many events TestSoak sends")
 
 // TestSoak sends many events of all kinds through a small queue and counts each.
-// The full run: go test -race -run TestSoak -soak 10000000 -timeout 1h ./queue
+// The full run: go test -race -run TestSoak ./queue -soak 10000000 -timeout 1h
 func TestSoak(t *testing.T) {
 	n := *soak
 	handled := make([]atomic.Uint32, n)
