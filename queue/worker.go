@@ -56,6 +56,7 @@ func (q *Queue) next(last outcome, j *job) bool {
 			}
 			return false
 		}
+		*j = job{} // an idle worker keeps nothing alive
 		q.idle++
 		q.wake.Wait()
 		q.idle--
