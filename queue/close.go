@@ -113,8 +113,8 @@ func (q *Queue) shut() {
 func (q *Queue) stop(why error) {
 	q.mu.Lock()
 	jobs := q.unscheduleAll(func(*Timer) bool { return true })
-	for j := (job{}); q.waiting.oldest(&j); {
-		jobs = append(jobs, j)
+	for n := q.waiting.oldest(); n != nil; n = q.waiting.oldest() {
+		jobs = append(jobs, n.job)
 	}
 	q.drop(jobs)
 	if q.cut == nil && len(jobs)+q.stats.Running > 0 {

@@ -5,10 +5,10 @@ import (
 	"slices"
 )
 
-// line holds jobs by priority, in as many levels as there are priorities that
-// wait, usually a handful. It reuses its nodes.
+// line holds jobs by priority, in as many levels as there are priorities, usually
+// a handful. It reuses its nodes.
 type line struct {
-	levels []level // the highest priority last; none is empty
+	levels []level // the highest priority last
 	len    int
 	free   *node
 }
@@ -18,15 +18,26 @@ type level struct {
 	fifo
 }
 
-// push adds j after the others of its priority.
-func (l *line) push(priority int, j *job) {
+// maxEmpty is how many levels may stay though they are empty, so that a queue
+// which is mostly empty needn't make them over and over.
+const maxEmpty = 16
+
+// node returns a node for j.
+func (l *line) node(j *job) *node {
 	n := l.free
-	if n != nil {
-		l.free, n.next = n.next, nil
-	} else {
+	if n == nil {
 		n = new(node)
 	}
+	l.free, n.next = n.next, nil
 	n.job = *j
+	return n
+}
+
+// recycle takes back a node that was popped and cleared.
+func (l *line) recycle(n *node) { n.next, l.free = l.free, n }
+
+// push adds j after the others of its priority.
+func (l *line) push(priority int, j *job) {
 	i := len(l.levels)
 	for i > 0 && l.levels[i-1].priority > priority {
 		i--
@@ -36,44 +47,41 @@ func (l *line) push(priority int, j *job) {
 	} else {
 		l.levels = slices.Insert(l.levels, i, level{priority: priority})
 	}
-	l.levels[i].push(n)
+	l.levels[i].push(l.node(j))
 	l.len++
 }
 
-// highest moves the first job of the highest priority to j, and reports whether
-// there is one.
-func (l *line) highest(j *job) bool {
-	if l.len == 0 {
-		return false
-	}
-	l.pop(len(l.levels)-1, j)
-	return true
-}
-
-// oldest moves the job that was accepted first to j, and reports whether there is
-// one.
-func (l *line) oldest(j *job) bool {
-	if l.len == 0 {
-		return false
-	}
-	at, seq := 0, uint64(math.MaxUint64)
-	for i := range l.levels {
-		if first := l.levels[i].head; first.seq < seq { // the oldest of its level
-			at, seq = i, first.seq
+// highest pops the first job of the highest priority, nil if there is none.
+func (l *line) highest() *node {
+	for i, v := range slices.Backward(l.levels) {
+		if v.head != nil {
+			return l.pop(i)
 		}
 	}
-	l.pop(at, j)
-	return true
+	return nil
 }
 
-func (l *line) pop(i int, j *job) {
+// oldest pops the job that was accepted first, nil if there is none.
+func (l *line) oldest() *node {
+	at, seq := -1, uint64(math.MaxUint64)
+	for i, v := range l.levels {
+		if v.head != nil && v.head.seq < seq { // its head is the oldest of a level
+			at, seq = i, v.head.seq
+		}
+	}
+	if at < 0 {
+		return nil
+	}
+	return l.pop(at)
+}
+
+func (l *line) pop(i int) *node {
 	n := l.levels[i].pop()
-	if l.levels[i].head == nil {
+	if l.levels[i].head == nil && len(l.levels) > maxEmpty {
 		l.levels = slices.Delete(l.levels, i, i+1)
 	}
 	l.len--
-	*j, n.job = n.job, job{}
-	n.next, l.free = l.free, n
+	return n
 }
 
 // fifo is a list, first in, first out.

@@ -245,8 +245,9 @@ func (q *Queue) offer(j *job, priority int, anyway bool) error {
 		q.mu.Unlock()
 		return ErrFull
 	}
-	var out job
-	q.waiting.oldest(&out)
+	n := q.waiting.oldest()
+	out := n.job
+	q.waiting.recycle(n)
 	q.stats.Dropped++
 	q.accept(j, priority)
 	q.mu.Unlock()

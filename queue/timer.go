@@ -102,15 +102,15 @@ func (q *Queue) unscheduleAll(match func(*Timer) bool) (jobs []job) {
 	return jobs
 }
 
-// due moves the first job that is due to j, and reports whether there is one. The
-// caller holds the lock.
-func (q *Queue) due(j *job) bool {
+// due pops the first job that is due, nil if there is none. The caller holds the
+// lock.
+func (q *Queue) due() *node {
 	if len(q.timers) == 0 || !q.closed && time.Now().Before(q.timers[0].at) {
-		return false
+		return nil
 	}
-	*j = heap.Pop(&q.timers).(*Timer).job
+	t := heap.Pop(&q.timers).(*Timer)
 	q.arm()
-	return true
+	return q.waiting.node(&t.job)
 }
 
 // tick is what the clock does.

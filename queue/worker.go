@@ -29,18 +29,20 @@ func (q *Queue) work(last outcome) {
 			go q.work(failed)
 		}
 	}()
-	for j := new(job); q.next(last, j); {
-		last = q.run(j)
+	for n := q.next(last, new(node)); n != nil; n = q.next(last, n) {
+		last = q.run(&n.job)
+		n.job = job{}
 	}
 	exited = false
 }
 
-// next counts what became of the worker's last job, waits for another and moves
-// it to j. It returns false, and has counted the worker out, when there will be
-// none.
-func (q *Queue) next(last outcome, j *job) bool {
+// next counts what became of the worker's last job, takes back its node, and waits
+// for another job. It returns nil, and has counted the worker out, when there will
+// be none.
+func (q *Queue) next(last outcome, old *node) *node {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.waiting.recycle(old)
 	switch last {
 	case done:
 		q.stats.Done++
@@ -49,35 +51,47 @@ func (q *Queue) next(last outcome, j *job) bool {
 		q.stats.Failed++
 		q.stats.Running--
 	}
-	for !q.take(j) {
-		if q.closed {
-			if q.workers--; q.workers == 0 {
-				close(q.over)
-			}
-			return false
+	for {
+		if n := q.take(); n != nil {
+			q.stats.Running++
+			return n
 		}
-		*j = job{} // an idle worker keeps nothing alive
+		if q.closed {
+			break
+		}
 		q.idle++
 		q.wake.Wait()
 		q.idle--
 	}
-	q.stats.Running++
-	return true
+	if q.workers--; q.workers == 0 {
+		close(q.over)
+	}
+	return nil
 }
 
-// take moves the job whose turn it is to j, if there is one, and lets a producer
-// in where that makes room. The caller holds the lock.
-func (q *Queue) take(j *job) bool {
-	if !(q.takes%8 == 7 && q.waiting.oldest(j) || q.due(j) || q.waiting.highest(j)) {
-		return false
+// take pops the job whose turn it is, nil if there is none, and lets producers in
+// where that makes room. The caller holds the lock.
+func (q *Queue) take() *node {
+	var n *node
+	if q.takes%8 == 7 {
+		n = q.waiting.oldest()
+	}
+	if n == nil {
+		n = q.due()
+	}
+	if n == nil {
+		n = q.waiting.highest()
+	}
+	if n == nil {
+		return nil
 	}
 	q.takes++
 	for q.blocked.head != nil && q.waiting.len < q.opts.Capacity {
-		n := q.blocked.pop()
-		q.accept(&n.job, n.priority)
-		n.answer <- nil
+		b := q.blocked.pop()
+		q.accept(&b.job, b.priority)
+		b.answer <- nil
 	}
-	return true
+	return n
 }
 
 // run runs j and reports a failure, once, whatever the handler does: the deferred
