@@ -5,7 +5,6 @@ import (
 	"runtime"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -39,9 +38,9 @@ func BenchmarkQueue(b *testing.B) {
 	defer cancel()
 	data := eventbus.MustData("user", "created", 1)
 
-	send := func(accept eventbus.Func, n int) {
-		for range n {
-			if err := accept(ctx, data); err != nil {
+	send := func(accept []eventbus.Func, n int) {
+		for i := range n {
+			if err := accept[i%len(accept)](ctx, data); err != nil {
 				panic(err)
 			}
 		}
@@ -122,12 +121,13 @@ func BenchmarkQueue(b *testing.B) {
 	}
 }
 
-// starter returns what hands over an event to fn, and what ends it.
-type starter func(fn eventbus.Func) (accept eventbus.Func, stop func())
+// starter returns what hands over events to fn, to be called in turn, and what ends
+// it.
+type starter func(fn eventbus.Func) (accept []eventbus.Func, stop func())
 
 const queueCapacity = 1024
 
-func startChannel(fn eventbus.Func) (eventbus.Func, func()) {
+func startChannel(fn eventbus.Func) ([]eventbus.Func, func()) {
 	type job struct {
 		ctx  context.Context
 		fn   eventbus.Func
@@ -146,26 +146,20 @@ func startChannel(fn eventbus.Func) (eventbus.Func, func()) {
 		jobs <- job{ctx, fn, data}
 		return nil
 	}
-	return accept, func() { close(jobs); workers.Wait() }
+	return []eventbus.Func{accept}, func() { close(jobs); workers.Wait() }
 }
 
 func startQueue(priorities int) starter {
-	return func(fn eventbus.Func) (eventbus.Func, func()) {
+	return func(fn eventbus.Func) (accept []eventbus.Func, stop func()) {
 		q := queue.New(queue.Options{Capacity: queueCapacity})
-		stop := func() { _ = q.Close(context.Background()) }
-		if priorities == 1 {
-			return q.Async(0)(eventbus.Handler{}, fn), stop
-		}
-		var by []eventbus.Func
 		for p := range priorities {
-			by = append(by, q.Async(p)(eventbus.Handler{}, fn))
+			accept = append(accept, q.Async(p)(eventbus.Handler{}, fn))
 		}
-		var n atomic.Uint32
-		return func(ctx context.Context, data eventbus.Data) error { return by[int(n.Add(1))%len(by)](ctx, data) }, stop
+		return accept, func() { _ = q.Close(context.Background()) }
 	}
 }
 
-func startGochannel(fn eventbus.Func) (eventbus.Func, func()) {
+func startGochannel(fn eventbus.Func) ([]eventbus.Func, func()) {
 	ps := gochannel.NewGoChannel(gochannel.Config{OutputChannelBuffer: queueCapacity}, watermill.NopLogger{})
 	in, err := ps.Subscribe(context.Background(), "user/created")
 	if err != nil {
@@ -183,5 +177,5 @@ func startGochannel(fn eventbus.Func) (eventbus.Func, func()) {
 	accept := func(_ context.Context, data eventbus.Data) error {
 		return ps.Publish("user/created", message.NewMessage(watermill.NewUUID(), message.Payload(data.RawParams)))
 	}
-	return accept, func() { _ = ps.Close(); workers.Wait() }
+	return []eventbus.Func{accept}, func() { _ = ps.Close(); workers.Wait() }
 }

@@ -1,14 +1,11 @@
 package queue
 
-import (
-	"math"
-	"slices"
-)
+import "slices"
 
-// line holds jobs by priority, in as many levels as there are priorities, usually
-// a handful. It reuses its nodes.
+// line holds jobs by priority, in as many levels as there are priorities that
+// wait, usually a handful. It reuses its nodes.
 type line struct {
-	levels []level // the highest priority last
+	levels []level // the highest priority last; none is empty
 	len    int
 	free   *node
 }
@@ -17,10 +14,6 @@ type level struct {
 	priority int
 	fifo
 }
-
-// maxEmpty is how many levels may stay though they are empty, so that a queue
-// which is mostly empty needn't make them over and over.
-const maxEmpty = 16
 
 // node returns a node for j.
 func (l *line) node(j *job) *node {
@@ -53,31 +46,30 @@ func (l *line) push(priority int, j *job) {
 
 // highest pops the first job of the highest priority, nil if there is none.
 func (l *line) highest() *node {
-	for i, v := range slices.Backward(l.levels) {
-		if v.head != nil {
-			return l.pop(i)
-		}
+	if l.len == 0 {
+		return nil
 	}
-	return nil
+	return l.pop(len(l.levels) - 1)
 }
 
-// oldest pops the job that was accepted first, nil if there is none.
+// oldest pops the job that was accepted first, nil if there is none. Within its
+// level that is the first.
 func (l *line) oldest() *node {
-	at, seq := -1, uint64(math.MaxUint64)
-	for i, v := range l.levels {
-		if v.head != nil && v.head.seq < seq { // its head is the oldest of a level
-			at, seq = i, v.head.seq
-		}
-	}
-	if at < 0 {
+	if l.len == 0 {
 		return nil
+	}
+	at := 0
+	for i, v := range l.levels {
+		if v.head.seq < l.levels[at].head.seq {
+			at = i
+		}
 	}
 	return l.pop(at)
 }
 
 func (l *line) pop(i int) *node {
 	n := l.levels[i].pop()
-	if l.levels[i].head == nil && len(l.levels) > maxEmpty {
+	if l.levels[i].head == nil {
 		l.levels = slices.Delete(l.levels, i, i+1)
 	}
 	l.len--
