@@ -19,7 +19,7 @@ import (
 func TestNewBatchRefusesNonsense(t *testing.T) {
 	q := queue.New(queue.Options{})
 	defer closeQueue(t, q)
-	for name, make := range map[string]func(){
+	for name, construct := range map[string]func(){
 		"no size":     func() { queue.NewBatch(q, 0, 0, func(context.Context, []int) error { return nil }) },
 		"no function": func() { queue.NewBatch[int](q, 1, 0, nil) },
 	} {
@@ -29,7 +29,7 @@ func TestNewBatchRefusesNonsense(t *testing.T) {
 					t.Errorf("%s: panic %v", name, v)
 				}
 			}()
-			make()
+			construct()
 		}()
 	}
 }
@@ -75,7 +75,8 @@ func TestBatchBySizeAgeAndFlush(t *testing.T) {
 		if err := b.Add(t.Context(), 8); !errors.Is(err, queue.ErrClosed) {
 			t.Errorf("after close: %v", err)
 		}
-		if s := q.Stats(); s.Accepted != s.Done+s.Canceled {
+		// A full batch and one that is flushed cancel their timers.
+		if s := q.Stats(); s != (queue.Stats{Accepted: 5, Done: 3, Canceled: 2}) {
 			t.Errorf("%+v", s)
 		}
 	})
@@ -255,6 +256,94 @@ func TestBatchRefusedByAFullQueueLosesOnlyTheItemItRefuses(t *testing.T) {
 	}
 }
 
+func TestBatchRefusedWhileTheNextCollectsRunsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := queue.New(queue.Options{Workers: 1, Capacity: 1})
+		release := block(t, q)
+		if err := async(q, nothing)(t.Context(), event); err != nil {
+			t.Fatal(err)
+		}
+		later, err := q.After(t.Context(), time.Hour, nothing, event)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got [][]int
+		b := queue.NewBatch(q, 2, 0, func(_ context.Context, items []int) error { got = append(got, items); return nil })
+		add := func(ctx context.Context, item int, want error) {
+			if err := b.Add(ctx, item); !errors.Is(err, want) {
+				t.Errorf("add %d: %v", item, err)
+			}
+		}
+		add(t.Context(), 0, nil)
+		ctx, cancel := context.WithCancel(t.Context())
+		go add(ctx, 1, context.Canceled)
+		synctest.Wait()
+		add(t.Context(), 2, nil)
+		cancel()
+		synctest.Wait()
+		release()
+		time.Sleep(time.Second)
+		add(t.Context(), 3, nil)
+		synctest.Wait()
+		if fmt.Sprint(got) != "[[0] [2 3]]" {
+			t.Errorf("got %v", got)
+		}
+		later.Stop()
+		closeQueue(t, q)
+	})
+}
+
+// Its age may come while whoever filled a batch waits for room.
+func TestBatchThatComesOfAgeWhileItsLastItemWaits(t *testing.T) {
+	for _, gaveUp := range []bool{true, false} {
+		t.Run(fmt.Sprint(gaveUp), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var dropped []error
+				q := queue.New(queue.Options{Workers: 2, Capacity: 1, OnDrop: func(_ context.Context, _ queue.Job, err error) { dropped = append(dropped, err) }})
+				first, second := block(t, q), block(t, q)
+				third := make(chan struct{})
+				if err := async(q, func(context.Context, eventbus.Data) error { <-third; return nil })(t.Context(), event); err != nil {
+					t.Fatal(err)
+				}
+				var got [][]int
+				gate := make(chan struct{})
+				b := queue.NewBatch(q, 2, time.Minute, func(_ context.Context, items []int) error { got = append(got, items); <-gate; return nil })
+				if err := b.Add(t.Context(), 0); err != nil {
+					t.Fatal(err)
+				}
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				added := make(chan error, 1)
+				go func() { added <- b.Add(ctx, 1) }()
+				time.Sleep(time.Minute)
+				first() // this worker takes the batch, which is due
+				if gaveUp {
+					cancel()
+				} else {
+					second() // this one the job, which makes room
+				}
+				if err := <-added; err != nil {
+					t.Errorf("the item is handled, and Add says %v", err)
+				}
+				cancel()
+				time.AfterFunc(time.Second, func() { close(gate); close(third) })
+				if gaveUp {
+					second()
+				}
+				_ = q.Close(ctx)
+				if fmt.Sprint(got) != "[[0 1]]" {
+					t.Errorf("got %v", got)
+				}
+				for _, err := range dropped {
+					if _, ok := errors.AsType[*queue.BatchError[int]](err); ok {
+						t.Errorf("told of the loss of nothing: %v", err)
+					}
+				}
+			})
+		})
+	}
+}
+
 // FuzzBatch checks that each item ends in exactly one place: handed over, in an
 // error, or refused; and that no batch is too large or too old.
 func FuzzBatch(f *testing.F) {
@@ -310,7 +399,7 @@ func FuzzBatch(f *testing.F) {
 				put(items, "handled")
 				return nil
 			})
-			ctx, cancel := context.WithCancel(t.Context())
+			var cancels []context.CancelFunc
 			var calls sync.WaitGroup
 			for _, op := range ops[4:] {
 				switch op % 6 {
@@ -319,6 +408,8 @@ func FuzzBatch(f *testing.F) {
 					i := len(where)
 					where = append(where, "")
 					mu.Unlock()
+					ctx, cancel := context.WithCancel(t.Context())
+					cancels = append(cancels, cancel)
 					calls.Go(func() {
 						if err := b.Add(ctx, i); err != nil {
 							put([]int{i}, "refused")
@@ -332,19 +423,22 @@ func FuzzBatch(f *testing.F) {
 					time.Sleep(time.Second)
 				case 5:
 					if op/6%2 == 0 {
-						cancel()
-						ctx, cancel = context.WithCancel(t.Context())
+						for _, cancel := range cancels {
+							cancel()
+						}
 					} else {
 						calls.Go(func() {
-							if err := b.Flush(ctx); err != nil {
-								lost(ctx, queue.Job{}, err)
+							if err := b.Flush(t.Context()); err != nil {
+								lost(t.Context(), queue.Job{}, err)
 							}
 						})
 					}
 				}
 				synctest.Wait()
 			}
-			cancel()
+			for _, cancel := range cancels {
+				cancel()
+			}
 			closed := make(chan struct{})
 			go func() {
 				ctx, cancel := context.WithCancel(t.Context())

@@ -100,7 +100,6 @@ func (q *Queue) shut() {
 	now := time.Now()
 	late := q.drop(q.unscheduleAll(func(t *Timer) bool { return !t.flush && now.Before(t.at) }))
 	for _, j := range q.unscheduleAll(func(t *Timer) bool { return t.flush }) {
-		j.seq = q.accepted
 		q.waiting.push(0, &j) // after the full batches that wait
 	}
 	q.closed = true

@@ -216,7 +216,7 @@ func (q *Queue) Call(ctx context.Context, bus *eventbus.Bus, data eventbus.Data)
 // submit accepts j or says why not. With ctx it waits for room.
 func (q *Queue) submit(ctx context.Context, j job, priority int) error {
 	err := q.offer(&j, priority, false)
-	if err == ErrFull && q.opts.Overflow == Block {
+	if err != nil && q.opts.Overflow == Block && errors.Is(err, ErrFull) {
 		if q.runs(ctx) {
 			err = q.offer(&j, priority, true)
 		} else {

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"weak"
 
 	"example.com/eventbus"
 	"example.com/eventbus/queue"
@@ -168,14 +169,14 @@ func TestHandlersContext(t *testing.T) {
 		q := queue.New(queue.Options{Workers: 1})
 		ctx, cancel := context.WithTimeout(context.WithValue(t.Context(), requestID{}, "r1"), time.Second)
 		release := block(t, q)
-		var inside context.Context
+		handled := make(chan context.Context, 1)
 		var txErr error
 		err := txn.RunScope(ctx, "db", func(context.Context) (scope, error) { return scope{}, nil }, nil, func(ctx context.Context) error {
 			if _, err := txn.From[scope](ctx); err != nil {
 				t.Errorf("outside: %v", err)
 			}
 			return async(q, func(ctx context.Context, _ eventbus.Data) error {
-				inside = ctx
+				handled <- ctx
 				_, txErr = txn.From[scope](ctx)
 				if err := ctx.Err(); err != nil {
 					t.Errorf("the handler's context has ended: %v", err)
@@ -188,6 +189,7 @@ func TestHandlersContext(t *testing.T) {
 		}
 		cancel()
 		release()
+		inside := <-handled
 		if id := inside.Value(requestID{}); id != "r1" {
 			t.Errorf("request id: %v", id)
 		}
@@ -219,16 +221,19 @@ func TestContextsMadeFromTheHandlersEndWithItAndCostNoGoroutine(t *testing.T) {
 		var cause error
 		err := async(q, func(ctx context.Context, _ eventbus.Data) error {
 			before := runtime.NumGoroutine()
+			var children []context.Context
 			for range 100 {
 				child, cancel := context.WithCancel(ctx)
 				defer cancel()
-				ctx = child
+				children = append(children, child)
 			}
 			if n := runtime.NumGoroutine() - before; n > 50 {
 				t.Errorf("100 contexts take %d goroutines", n)
 			}
-			<-ctx.Done()
-			cause = context.Cause(ctx)
+			for _, child := range children {
+				<-child.Done()
+				cause = context.Cause(child)
+			}
 			return nil
 		})(ctx, event)
 		if err != nil {
@@ -655,6 +660,11 @@ func TestDrainThatRunsOutOfTimeCanGoOn(t *testing.T) {
 		if err := q.Drain(t.Context()); err != nil || q.Stats() != (queue.Stats{Accepted: 3, Done: 3}) {
 			t.Errorf("%v, %+v", err, q.Stats())
 		}
+		for range 20 { // it is drained, and so ctx doesn't matter
+			if err := errors.Join(q.Drain(ctx), q.Close(ctx)); err != nil {
+				t.Fatal(err)
+			}
+		}
 	})
 }
 
@@ -704,6 +714,54 @@ func TestCloseStopsAtItsDeadline(t *testing.T) {
 			t.Errorf("%+v", s)
 		}
 	})
+}
+
+func TestCloseTwiceAtOnceSaysTheSame(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := queue.New(queue.Options{Workers: 2, OnError: func(context.Context, queue.Job, error) {}})
+		for i := range 2 {
+			_ = async(q, func(ctx context.Context, _ eventbus.Data) error {
+				<-ctx.Done()
+				time.Sleep(time.Duration(i) * time.Minute)
+				return ctx.Err()
+			})(t.Context(), event)
+		}
+		synctest.Wait()
+		var errs [2]error
+		var wg sync.WaitGroup
+		for i := range errs {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Duration(i+1)*time.Second)
+			defer cancel()
+			wg.Go(func() { errs[i] = q.Close(ctx) })
+		}
+		wg.Wait()
+		for _, err := range errs {
+			if e, ok := errors.AsType[*queue.CloseError](err); !ok || e.Interrupted != 2 {
+				t.Errorf("%v", err)
+			}
+		}
+	})
+}
+
+func TestWhatIsDoneIsLetGo(t *testing.T) {
+	q := queue.New(queue.Options{Workers: 2})
+	defer closeQueue(t, q)
+	var params []weak.Pointer[byte]
+	for range 10 {
+		raw := make([]byte, 1<<20)
+		params = append(params, weak.Make(&raw[0]))
+		if err := async(q, nothing)(t.Context(), eventbus.Data{Domain: "d", Action: "large", RawParams: raw}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for deadline := time.Now().Add(time.Minute); ; runtime.GC() {
+		if !slices.ContainsFunc(params, func(p weak.Pointer[byte]) bool { return p.Value() != nil }) {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the queue keeps params of events that are done")
+		}
+	}
 }
 
 func TestAJobCannotWaitForItself(t *testing.T) {

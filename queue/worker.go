@@ -44,6 +44,7 @@ func (q *Queue) next(last outcome, old *node) *node {
 	defer q.mu.Unlock()
 	q.waiting.recycle(old)
 	switch last {
+	case fresh:
 	case done:
 		q.stats.Done++
 		q.stats.Running--
