@@ -38,8 +38,8 @@
 //
 // A handler runs with the values of its caller's context, but without its
 // transaction, deadline and cancellation (see txn.Detach): the caller may return
-// before the handler starts. The context ends when Close runs out of time, with
-// ErrClosed as its cause.
+// before the handler starts. Close ends it, with ErrClosed as its cause: while the
+// handler runs only if Close is out of time, otherwise when all have returned.
 //
 // The hand-over itself knows no transaction: a handler runs even if its caller
 // rolls back later. Put it off until after the commit to have both:

@@ -214,6 +214,37 @@ type scope struct{}
 func (scope) Commit(context.Context) error   { return nil }
 func (scope) Rollback(context.Context) error { return nil }
 
+func TestAfterCommitThenAsync(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var bus eventbus.Bus
+		var ran recorder
+		q := queue.New(queue.Options{Workers: 1})
+		bus.Register("order", eventbus.Any, ran.handle, txn.AfterCommit(), q.Async(0))
+		for _, c := range []struct {
+			action string
+			err    error
+		}{{"committed", nil}, {"rolled back", errors.New("out of stock")}} {
+			err := txn.RunScope(t.Context(), "db", func(context.Context) (scope, error) { return scope{}, nil }, nil, func(ctx context.Context) error {
+				if err := bus.Call(ctx, eventbus.Data{Domain: "order", Action: c.action}); err != nil {
+					t.Error(err)
+				}
+				synctest.Wait()
+				if slices.Contains(ran, c.action) {
+					t.Errorf("%s: ran within the transaction", c.action)
+				}
+				return c.err
+			})
+			if !errors.Is(err, c.err) {
+				t.Error(err)
+			}
+		}
+		closeQueue(t, q)
+		if !slices.Equal(ran, recorder{"committed"}) {
+			t.Errorf("ran %v", ran)
+		}
+	})
+}
+
 func TestContextsMadeFromTheHandlersEndWithItAndCostNoGoroutine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := queue.New(queue.Options{Workers: 1})
