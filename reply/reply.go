@@ -20,8 +20,8 @@
 // a handler answers doesn't count, whatever event and context it has; nor does the
 // attempt that a retry repeats, nor a handler that a middleware skips.
 //
-// A handler that is moved off the goroutine, onto a queue or past a commit, comes
-// too late to answer: the question ends when the handlers have returned, and what
+// A handler that nobody waits for, since it was moved onto a queue or past a commit,
+// comes too late to answer: the question ends when the dispatch has returned, and what
 // comes later is dropped. Ask says ErrNoReply then.
 //
 // Outside Ask and Gather, as under a plain Call, a handler of On runs as usual and
@@ -77,11 +77,8 @@ func On[Q, A any](b *eventbus.Bus, domain, action string, fn func(context.Contex
 		if err != nil {
 			return err
 		}
-		s, asked := ctx.Value(key{}).(*slot)
-		if asked {
-			ctx = context.WithValue(ctx, key{}, nil) // fn's own dispatches are nested
-		}
 		answer, err := fn(ctx, question)
+		s, asked := ctx.Value(key{}).(*slot)
 		if err != nil || !asked {
 			return err
 		}
@@ -148,8 +145,8 @@ func decode[A any](data eventbus.Data, a answer) (A, error) {
 	return v, nil
 }
 
-// key is that of the context's value: a *question on the way to the handlers, the
-// handler's *slot within its middleware, nil where nothing that answers counts.
+// key is that of the context's value: a *question on the way to the handlers; below a
+// handler of ours its *slot, or nil where its answer doesn't count.
 type key struct{}
 
 // question collects the answers of one Ask or Gather.
@@ -223,7 +220,7 @@ func direct() bool {
 			var f runtime.Frame
 			switch f, more = frames.Next(); f.Function {
 			case askFrame:
-				return dispatches == 1
+				return true
 			case callFrame, publishFrame:
 				if dispatches++; dispatches > 1 {
 					return false

@@ -417,6 +417,50 @@ func TestLateAnswersAreDropped(t *testing.T) {
 	}
 }
 
+// slow is an answer whose decoding waits for a second run of the handlers.
+type slow struct{ Run int }
+
+var whileDecoding = func() {}
+
+func (s *slow) UnmarshalJSON(text []byte) error {
+	whileDecoding()
+	_, err := fmt.Sscan(string(text), &s.Run)
+	return err
+}
+
+func TestAnswersStayOnceTheQuestionEnded(t *testing.T) {
+	var again []func() error
+	bus := eventbus.New(nil, func(_ eventbus.Handler, next eventbus.Func) eventbus.Func {
+		return func(ctx context.Context, data eventbus.Data) error {
+			again = append(again, func() error {
+				c := make(chan error)
+				go func() { c <- next(ctx, data) }()
+				return <-c
+			})
+			return next(ctx, data)
+		}
+	})
+	runs := 0
+	count := func(context.Context, question) (int, error) { runs++; return runs, nil }
+	reply.On(bus, "user", "find", count)
+	reply.On(bus, "user", "find", count)
+	whileDecoding = func() {
+		for _, f := range again {
+			if err := f(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	defer func() { whileDecoding = func() {} }()
+	got, err := reply.Gather[slow](t.Context(), bus, find)
+	if diff := cmp.Diff([]slow{{1}, {2}}, got); diff != "" || err != nil {
+		t.Errorf("error %v, answers (-want +got):\n%s", err, diff)
+	}
+	if runs < 4 {
+		t.Errorf("the handlers ran %d times: the test tests nothing", runs)
+	}
+}
+
 func TestConcurrentQuestionsKeepApart(t *testing.T) {
 	bus := new(eventbus.Bus)
 	reply.On(bus, "user", "find", func(_ context.Context, q question) (int, error) { return q.ID, nil })
