@@ -326,6 +326,23 @@ func TestRetryLeavesTheContextAlone(t *testing.T) {
 	}
 }
 
+// foreign is a context that package context watches by a goroutine for each child that
+// isn't cancelled, which TestMain would find.
+type foreign struct {
+	context.Context
+	done chan struct{}
+}
+
+func (f foreign) Done() <-chan struct{} { return f.done }
+
+func TestRetryLeavesNothingBehind(t *testing.T) {
+	bus, runs := new(eventbus.Bus), new(atomic.Int32)
+	bus.Register("user", "created", failing(runs, nil), under(retrypolicy.NewWithDefaults[any]()))
+	if err := bus.Call(foreign{t.Context(), make(chan struct{})}, created); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestEachRegistrationHasPoliciesOfItsOwn(t *testing.T) {
 	var made []eventbus.Handler
 	breakers := map[string]circuitbreaker.CircuitBreaker[any]{}
