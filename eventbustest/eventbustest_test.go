@@ -140,6 +140,47 @@ func TestExpectations(t *testing.T) {
 	}
 }
 
+// What passes is what counting says.
+func FuzzExpectations(f *testing.F) {
+	f.Add([]byte{1, 2, 2}, []byte{2, 1, 2})
+	f.Add([]byte{1}, []byte{1, 1})
+	f.Add([]byte{}, []byte{0})
+	f.Fuzz(func(t *testing.T, wanted, happened []byte) {
+		rec := new(eventbustest.Fake)
+		more := map[int]int{} // how many more there are than are wanted
+		var want []int
+		for _, b := range wanted {
+			want = append(want, int(b%4))
+			more[int(b%4)]--
+		}
+		for _, b := range happened {
+			if err := rec.Handle(t.Context(), eventbus.MustData("n", "seen", b%4)); err != nil {
+				t.Fatal(err)
+			}
+			more[int(b%4)]++
+		}
+		atLeast, exactly := true, true
+		for _, n := range more {
+			atLeast, exactly = atLeast && n >= 0, exactly && n == 0
+		}
+		inOrder := slices.EqualFunc(want, happened, func(w int, b byte) bool { return w == int(b%4) })
+		passes := func(check func(eventbustest.Expectation[int], ...int)) bool {
+			tb := new(fakeTB)
+			check(eventbustest.Expect[int](tb, rec, "n", "seen"), want...)
+			return len(tb.errors) == 0
+		}
+		if got := passes(eventbustest.Expectation[int].AtLeast); got != atLeast {
+			t.Errorf("AtLeast passes: %t, want %t", got, atLeast)
+		}
+		if got := passes(eventbustest.Expectation[int].Exactly); got != exactly {
+			t.Errorf("Exactly passes: %t, want %t", got, exactly)
+		}
+		if got := passes(eventbustest.Expectation[int].InOrder); got != inOrder {
+			t.Errorf("InOrder passes: %t, want %t", got, inOrder)
+		}
+	})
+}
+
 func TestExpectNothingOfNothing(t *testing.T) {
 	tb, rec := new(fakeTB), new(eventbustest.Fake)
 	e := eventbustest.Expect[user](tb, rec, "user", "created")
@@ -222,6 +263,10 @@ func TestRecorderSeesEveryDispatch(t *testing.T) {
 	want := []eventbus.Data{created(1), eventbus.MustData("mail", "sent", 1), eventbus.MustData("nobody", "listens", nil)}
 	if diff := cmp.Diff(want, rec.Events()); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)
+	}
+	rec.Events()[0].Action = "changed"
+	if rec.Events()[0].Action != "created" {
+		t.Error("the recorder shares its list with who asks for it")
 	}
 }
 

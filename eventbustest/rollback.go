@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 
 	"example.com/eventbus"
 	"example.com/eventbus/txn"
@@ -49,7 +48,7 @@ func (r Reactions) Names() []string {
 // For another engine, look at txn.Pending at the end of a txn.RunScope, and return an error.
 func RollBack(ctx context.Context, db *sql.DB, fn func(context.Context) error) (Reactions, error) {
 	var all Reactions
-	done := errors.New("the test rolls back")
+	done := errors.New("eventbustest: the test rolls back")
 	err := txn.Run(ctx, db, nil, func(ctx context.Context) error {
 		if err := txn.Run(ctx, db, nil, fn); err != nil { // joins, and fails as one that commits
 			return err
@@ -59,11 +58,8 @@ func RollBack(ctx context.Context, db *sql.DB, fn func(context.Context) error) (
 		}
 		return done
 	})
-	if err == done {
+	if err == done { // alone, so the rollback didn't fail
 		return all, nil
-	}
-	if errors.Is(err, done) {
-		return nil, fmt.Errorf("eventbustest: %w", err)
 	}
 	return nil, err
 }
