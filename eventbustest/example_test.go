@@ -71,7 +71,6 @@ func ExampleFake() {
 // The mail would go out with the commit; the test sees that and leaves no trace.
 func ExampleRollBack() {
 	db := sql.OpenDB(new(database)) // the test's database
-	defer db.Close()
 	bus := new(eventbus.Bus)
 	var mailer eventbustest.Fake
 	bus.Register("user", "created", mailer.Handle, txn.AfterCommit())
@@ -82,8 +81,8 @@ func ExampleRollBack() {
 	for _, r := range late {
 		fmt.Println(r.Handler.Name, "would have run for", r.Data)
 	}
-	fmt.Println(len(mailer.Events()), "mails tried, error", err)
+	fmt.Println(len(mailer.Events()), "mails tried, errors", err, db.Close())
 	// Output:
 	// eventbustest.(*Fake).Handle would have run for user/created
-	// 0 mails tried, error <nil>
+	// 0 mails tried, errors <nil> <nil>
 }

@@ -27,6 +27,7 @@ type Expectation[T any] struct {
 // A T is compared by go-cmp with opts, such as cmpopts.IgnoreFields. Events that don't
 // decode to a T, by the rules of eventbus.Decode, fail the test.
 func Expect[T any](tb testing.TB, from interface{ Events() []eventbus.Data }, domain, action string, opts ...cmp.Option) Expectation[T] {
+	tb.Helper()
 	return Expectation[T]{tb, from, domain, action, opts}
 }
 

@@ -58,7 +58,7 @@ func RollBack(ctx context.Context, db *sql.DB, fn func(context.Context) error) (
 		}
 		return done
 	})
-	if err == done { // alone, so the rollback didn't fail
+	if err == done { //nolint:errorlint // joined with another, it comes of a rollback that failed
 		return all, nil
 	}
 	return nil, err

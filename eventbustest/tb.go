@@ -20,6 +20,7 @@ import (
 // when the handler returns, and again at the end of the test, for what it left behind.
 // An append that would have grown into memory behind the params counts as writing.
 func ReadOnly(tb testing.TB) eventbus.Middleware {
+	tb.Helper()
 	w := &watch{tb: tb}
 	tb.Cleanup(w.end)
 	return func(h eventbus.Handler, next eventbus.Func) eventbus.Func {
@@ -88,6 +89,7 @@ func (w *watch) clean(l loan, when string) bool {
 // Logger returns a logger that writes to the log of the test, as tb.Log does: as text, from
 // Debug up, without the time. What is logged after the test is dropped.
 func Logger(tb testing.TB) *slog.Logger {
+	tb.Helper()
 	w := &output{out: tb.Output()}
 	tb.Cleanup(w.end)
 	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{
