@@ -25,8 +25,9 @@
 // instead. It quotes params, which no other message of eventbus does: don't give real
 // people's data to a test. Misuse, such as recording a bus that has dispatched, panics.
 //
-// Everything here is safe for concurrent use, in parallel tests too, and keeps quiet once
-// its test is over, where a late handler would otherwise make package testing panic.
+// Everything here is safe for concurrent use, in parallel tests too. Logger and ReadOnly
+// keep quiet once their test is over, where a late handler would otherwise make package
+// testing panic.
 package eventbustest
 
 import (
