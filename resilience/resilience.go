@@ -30,7 +30,8 @@
 // each attempt, the first included, on a goroutine of its own, two and more of them at
 // once, and returns with the first result. The other attempts see their context end and
 // may still be running then. Don't hedge what uses a transaction of the caller, or
-// anything else that is for one goroutine.
+// anything else that is for one goroutine. Put a retry policy around a hedge, not into it:
+// in failsafe-go v0.9.8 the attempts of a hedge would race for one count of retries.
 //
 // # Failures
 //
