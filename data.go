@@ -34,8 +34,7 @@ func NewData(domain, action string, params any) (Data, error) {
 	if err != nil {
 		return Data{}, fmt.Errorf("eventbus: make %v: encode %T: %w", d, params, unquoted{err})
 	}
-	d.RawParams = raw
-	return d, nil
+	return Data{domain, action, raw}, nil
 }
 
 // MustData is NewData for params whose static type always encodes: strings,

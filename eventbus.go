@@ -75,6 +75,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 	"unsafe"
 )
 
@@ -105,11 +106,11 @@ type Middleware func(h Handler, next Func) Func
 // Bus hands events to the handlers registered for them. The zero Bus works and
 // logs nothing. A Bus must not be copied once it is used.
 type Bus struct {
-	log        *slog.Logger
-	mw         []Middleware
-	dispatched atomic.Bool
-	mu         sync.Mutex // held while the next table is made
-	table      atomic.Pointer[table]
+	log   *slog.Logger
+	mw    []Middleware
+	state atomic.Int64 // 0 before the first dispatch, calm, or until when all dispatches are counted, in Unix nanoseconds
+	mu    sync.Mutex   // held while the next table is made
+	table atomic.Pointer[table]
 }
 
 // New returns a Bus whose every handler is wrapped in mw, the first outermost,
@@ -152,13 +153,13 @@ func (b *Bus) Handle(h Handler, fn Func, mw ...Middleware) (unregister func()) {
 // is nil or returns nil.
 func (b *Bus) Intercept(mw ...Middleware) {
 	source := callSite()
-	if b.dispatched.Load() {
+	if b.state.Load() != 0 {
 		misuse("Intercept", source, "the bus has dispatched already; intercept before the first event")
 	}
-	var l [2]handler
+	l := map[string]handler{}
 	inside := new(int)
-	for mode, name := range modes {
-		h := Handler{Name: name, Source: source}
+	for _, mode := range []string{call, publish} {
+		h := Handler{Name: mode, Source: source}
 		fn := func(ctx context.Context, data Data) error { return within(ctx, data, b, mode, *inside) }
 		l[mode] = handler{fn: recovered(wrap(h, fn, mw)), Handler: &h}
 	}
@@ -186,7 +187,7 @@ func (b *Bus) Handlers() iter.Seq[Handler] {
 	return func(yield func(Handler) bool) {
 		var all []handler
 		for _, n := range b.current().root {
-			for _, p := range *cmp.Or(n, new([256]*pair)) {
+			for _, p := range *cmp.Or(n, &none) {
 				for ; p != nil; p = p.next {
 					all = append(all, p.handlers...)
 				}
@@ -200,21 +201,17 @@ func (b *Bus) Handlers() iter.Seq[Handler] {
 	}
 }
 
-const call, publish = 0, 1
-
-var modes = [...]string{call: "Call", publish: "Publish"}
+const call, publish = "Call", "Publish"
 
 // dispatch is the frame by which tooDeep counts, hence noinline. That data comes
 // first, here and below, keeps it in registers.
 //
 //go:noinline
-func dispatch(ctx context.Context, data Data, b *Bus, mode int) error {
-	if !b.dispatched.Load() {
-		b.dispatched.Store(true)
-	}
+func dispatch(ctx context.Context, data Data, b *Bus, mode string) error {
 	// Where mode is on the stack costs nothing to know and moves with each nested
 	// dispatch: it spares most of them the throw of the dice.
-	if uint64(uintptr(unsafe.Pointer(&mode)))*0x9e3779b97f4a7c15>>58 == 0 && rand.Uint32()%32 == 0 && tooDeep() {
+	here := uint64(uintptr(unsafe.Pointer(&mode)))
+	if state := b.state.Load(); (state != calm || here*0x9e3779b97f4a7c15>>58 == 0 && rand.Uint32()%32 == 0) && b.tooDeep(state) {
 		return &CycleError{}
 	}
 	t := b.current()
@@ -231,7 +228,7 @@ func dispatch(ctx context.Context, data Data, b *Bus, mode int) error {
 // within runs what lies within the outermost layers of interceptors.
 //
 //go:noinline
-func within(ctx context.Context, data Data, b *Bus, mode, layers int) error {
+func within(ctx context.Context, data Data, b *Bus, mode string, layers int) error {
 	t := b.current()
 	if layers < len(t.layers) {
 		l := t.layers[layers][mode]
@@ -242,7 +239,7 @@ func within(ctx context.Context, data Data, b *Bus, mode, layers int) error {
 		return err
 	}
 	if b.log != nil {
-		b.log.LogAttrs(ctx, slog.LevelDebug, "eventbus: dispatch", slog.String("by", modes[mode]), slog.String("domain", data.Domain), slog.String("action", data.Action))
+		b.log.LogAttrs(ctx, slog.LevelDebug, "eventbus: dispatch", slog.String("by", mode), slog.String("domain", data.Domain), slog.String("action", data.Action))
 	}
 	var few [64]handler // so that a dispatch allocates nothing
 	hs := t.match(data, few[:0])
@@ -254,9 +251,9 @@ func within(ctx context.Context, data Data, b *Bus, mode, layers int) error {
 // are still to run.
 //
 //go:noinline
-func goOn(ctx context.Context, data Data, b *Bus, mode int, hs []handler, at int, err error) error {
+func goOn(ctx context.Context, data Data, b *Bus, mode string, hs []handler, at int, err error) error {
 	if len(hs) == 0 {
-		return data.check(modes[mode])
+		return data.check(mode)
 	}
 	var errs []error
 	for ; err != nil; at, err = run(ctx, data, hs) {
@@ -303,23 +300,22 @@ func (b *Bus) failed(ctx context.Context, data Data, h Handler, err error) error
 	out := error(&HandlerError{Handler: h, Domain: data.Domain, Action: data.Action, Err: err})
 	_, logged := errors.AsType[*HandlerError](err)
 	if cycle, ok := errors.AsType[*CycleError](err); ok {
-		known := slices.Contains(cycle.Handlers, h)
+		logged = true
 		// Halfway up it has met all who take part. From there on, whoever is new is
 		// outside the cycle.
-		if logged = true; known || cycle.levels < maxDepth/2 {
-			up := &CycleError{cycle.Handlers, cycle.levels + 1}
-			if !known {
-				up.Handlers = slices.Concat([]Handler{h}, up.Handlers)
-			}
+		if cycle.levels < maxDepth/2 || slices.Contains(cycle.Handlers, h) {
+			others := slices.DeleteFunc(slices.Clone(cycle.Handlers), func(o Handler) bool { return o == h })
+			up := &CycleError{slices.Concat([]Handler{h}, others), cycle.levels + 1}
 			out, err, logged = up, up, up.levels != maxDepth/2
 		}
 	}
-	if log := b.log; log != nil && !logged {
+	if b.log != nil && !logged {
+		attrs := []slog.Attr{slog.String("domain", data.Domain), slog.String("action", data.Action),
+			slog.String("handler", h.Name), slog.String("source", h.Source), slog.Any("err", err)}
 		if p, ok := errors.AsType[*PanicError](err); ok {
-			log = log.With("stack", string(p.Stack))
+			attrs = append(attrs, slog.String("stack", string(p.Stack)))
 		}
-		log.LogAttrs(ctx, slog.LevelError, "eventbus: handler failed", slog.String("domain", data.Domain), slog.String("action", data.Action),
-			slog.String("handler", h.Name), slog.String("source", h.Source), slog.Any("err", err))
+		b.log.LogAttrs(ctx, slog.LevelError, "eventbus: handler failed", attrs...)
 	}
 	return out
 }
@@ -345,7 +341,7 @@ type HandlerError struct {
 }
 
 func (e *HandlerError) Error() string {
-	return e.Domain + "/" + e.Action + ": handler " + e.Handler.Name + ": " + e.Err.Error()
+	return fmt.Sprintf("%s/%s: handler %s: %v", e.Domain, e.Action, e.Handler.Name, e.Err)
 }
 
 // Unwrap returns Err.
@@ -382,21 +378,26 @@ type CycleError struct {
 }
 
 func (e *CycleError) Error() string {
-	return fmt.Sprintf("eventbus: events set each other off without end: %.300s", fmt.Sprint(e.Handlers))
+	return fmt.Sprintf("eventbus: events set each other off without end: %.300v", fmt.Sprint(e.Handlers))
 }
 
 func (*CycleError) permanent() {}
 
-const maxDepth = 1000
+const calm, maxDepth = 1, 1000
 
 // tooDeep reports whether over maxDepth dispatches are nested on this goroutine.
 // Only the stack can tell: a handler may pass on any context, and a count in one
-// would cost each dispatch an allocation. One dispatch in 2,048 asks. The answer
-// looks at the top of the stack, on while it finds a dispatch in every 256
-// frames, and one time in 16 at the whole stack.
+// would cost each dispatch an allocation. In calm times one dispatch in 2,048
+// asks; then the answer looks at the top of the stack, on while it finds a dispatch
+// in every 256 frames, and one time in 16 at the whole stack. Where it is yes, all
+// dispatches ask and look at the whole for a second: handlers that swallow the
+// error and dispatch again would get ever deeper past a sample.
 //
 //go:noinline
-func tooDeep() bool {
+func (b *Bus) tooDeep(state int64) bool {
+	if state < time.Now().UnixNano() {
+		b.state.CompareAndSwap(state, calm)
+	}
 	var first [256]uintptr
 	for pcs := first[:]; ; pcs = make([]uintptr, 8*len(pcs)) {
 		n, depth := runtime.Callers(0, pcs), 0
@@ -405,8 +406,12 @@ func tooDeep() bool {
 				depth++
 			}
 		}
-		if depth > maxDepth || n < len(pcs) || depth*len(first) < n && rand.N(16) > 0 {
-			return depth > maxDepth
+		if depth > maxDepth {
+			b.state.Store(time.Now().Add(time.Second).UnixNano())
+			return true
+		}
+		if n < len(pcs) || state == calm && depth*len(first) < n && rand.N(16) > 0 {
+			return false
 		}
 	}
 }
@@ -414,10 +419,10 @@ func tooDeep() bool {
 // table is what is registered at one time. It never changes; its successor shares
 // with it whatever stays the same, so that a registration copies little.
 type table struct {
-	root   [256]*[256]*pair // by the hash of the key
-	seq    uint64           // of the newest registration
-	wild   int              // how many registrations have an Any
-	layers [][2]handler     // what each Intercept wraps dispatches in, by mode
+	root   [256]*[256]*pair     // by the hash of the key
+	seq    uint64               // of the newest registration
+	wild   int                  // how many registrations have an Any
+	layers []map[string]handler // what each Intercept wraps dispatches in, by mode
 }
 
 type key struct{ domain, action string }
@@ -434,19 +439,17 @@ type handler struct {
 	*Handler
 }
 
-var empty table
-
 var seed = maphash.MakeSeed()
+
+var empty, none = table{}, [256]*pair{}
 
 func (b *Bus) current() *table { return cmp.Or(b.table.Load(), &empty) }
 
 func (t *table) find(k key) []handler {
 	hash := maphash.Comparable(seed, k)
-	if n := t.root[hash%256]; n != nil {
-		for p := n[hash/256%256]; p != nil; p = p.next {
-			if p.key == k {
-				return p.handlers
-			}
+	for p := cmp.Or(t.root[hash%256], &none)[hash/256%256]; p != nil; p = p.next {
+		if p.key == k {
+			return p.handlers
 		}
 	}
 	return nil
@@ -460,10 +463,8 @@ func (b *Bus) put(h handler, with bool) {
 	k := key{h.Domain, h.Action}
 	hs := t.find(k)
 	count := len(hs)
-	if with {
-		t.seq++
-		h.seq = t.seq
-		hs = append(hs, h) // older tables don't see behind their part of hs
+	if t.seq++; with {
+		hs = append(hs, handler{h.fn, t.seq, h.Handler}) // older tables don't see behind their part of hs
 	} else {
 		hs = slices.DeleteFunc(slices.Clone(hs), func(o handler) bool { return o.Handler == h.Handler })
 	}
@@ -471,7 +472,7 @@ func (b *Bus) put(h handler, with bool) {
 		t.wild += len(hs) - count
 	}
 	hash := maphash.Comparable(seed, k)
-	n := *cmp.Or(t.root[hash%256], new([256]*pair))
+	n := *cmp.Or(t.root[hash%256], &none)
 	var pairs *pair
 	for p := n[hash/256%256]; p != nil; p = p.next {
 		if p.key != k {

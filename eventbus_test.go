@@ -374,6 +374,28 @@ func TestUnregisterLeavesTheRest(t *testing.T) {
 	}
 }
 
+// Names that come and go, such as one for each request, leave nothing behind.
+func TestUnregisterLeavesNothingBehind(t *testing.T) {
+	var bus eventbus.Bus
+	heap := func() uint64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	for i := range 10 { // so that the table has its final size
+		bus.Register("user", fmt.Sprint(i), nop)
+	}
+	before := heap()
+	for i := range 50_000 {
+		bus.Register("reply", fmt.Sprint(i), nop)()
+	}
+	if after := heap(); after > before+2<<20 {
+		t.Errorf("%d bytes before, %d after", before, after)
+	}
+	runtime.KeepAlive(&bus)
+}
+
 // Promise 5: unregistering returns while the handler is still running.
 func TestUnregisterDoesNotWait(t *testing.T) {
 	var bus eventbus.Bus
@@ -756,7 +778,6 @@ func (s *service) Welcome(context.Context, eventbus.Data) error { s.welcomed++; 
 func (s *service) Greet(context.Context, string) error          { return nil }
 func (service) ByValue(context.Context, eventbus.Data) error    { return nil }
 func generic[T any](context.Context, T) error                   { return nil }
-func register(bus *eventbus.Bus, fn eventbus.Func)              { bus.Register("user", "created", fn) }
 func typed(context.Context, struct{ ID int }) error             { return nil }
 
 func named(b *eventbus.Bus, name string) {

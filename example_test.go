@@ -188,7 +188,7 @@ func ExampleMiddleware() {
 
 // A bus logs its dispatches at Debug and its failures at Error, here by tint.
 func ExampleNew() {
-	log := slog.New(tint.NewHandler(os.Stdout, &tint.Options{
+	log := slog.New(tint.NewTextHandler(os.Stdout, &tint.Options{
 		NoColor: true,
 		Level:   slog.LevelDebug,
 		ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
