@@ -231,6 +231,9 @@ func TestARollbackThatFailsIsReported(t *testing.T) {
 		if !errors.Is(err, errFn) || !errors.Is(err, errRollback) {
 			t.Errorf("after an error: got %v, want both errors", err)
 		}
+		if want := "fn failed; txn: roll back: connection lost"; err.Error() != want {
+			t.Errorf("got %q, want %q", err, want)
+		}
 		var reported []error
 		opts := &txn.Options{OnError: func(_ context.Context, err error) { reported = append(reported, err) }}
 		how := outcome(func() { run(t.Context(), opts, func(context.Context) error { panic("boom") }) })
