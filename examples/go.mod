@@ -9,7 +9,10 @@ require (
 	github.com/lmittmann/tint v1.2.1
 )
 
-require github.com/failsafe-go/failsafe-go v0.9.8 // indirect
+require (
+	github.com/bits-and-blooms/bitset v1.24.4 // indirect
+	github.com/failsafe-go/failsafe-go v0.9.8
+)
 
 replace example.com/eventbus => ../
 
