@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"maps"
 	"runtime"
 	"strings"
 	"testing"
@@ -259,9 +260,7 @@ func TestLog(t *testing.T) {
 					want["duration"] = 0.
 				}
 				for _, l := range tt.want {
-					for k, v := range l {
-						want[k] = v
-					}
+					maps.Copy(want, l)
 				}
 				if stack, ok := got["stack"].(string); ok && strings.Contains(stack, "middleware_test.go") {
 					got["stack"] = "…"

@@ -236,7 +236,7 @@ func TestARollbackThatFailsIsReported(t *testing.T) {
 		}
 		var reported []error
 		opts := &txn.Options{OnError: func(_ context.Context, err error) { reported = append(reported, err) }}
-		how := outcome(func() { run(t.Context(), opts, func(context.Context) error { panic("boom") }) })
+		how := outcome(func() { _ = run(t.Context(), opts, func(context.Context) error { panic("boom") }) })
 		if how != "boom" || len(reported) != 1 || !errors.Is(reported[0], errRollback) {
 			t.Errorf("after a panic: panic %v, OnError was given %v", how, reported)
 		}
