@@ -50,8 +50,12 @@ func (e *engine) begin(context.Context) (*engine, error) {
 func (e *engine) Commit(context.Context) error { e.note("commit"); return e.commitErr }
 
 func (e *engine) Rollback(ctx context.Context) error {
+	if ctx.Err() != nil {
+		e.note("rollback that can't reach the server")
+		return ctx.Err()
+	}
 	e.note("rollback")
-	return errors.Join(e.rollbackErr, ctx.Err())
+	return e.rollbackErr
 }
 
 type sqlEngine struct{ *engine }
@@ -227,13 +231,44 @@ func TestARollbackThatFailsIsReported(t *testing.T) {
 		if !errors.Is(err, errFn) || !errors.Is(err, errRollback) {
 			t.Errorf("after an error: got %v, want both errors", err)
 		}
+		if want := "fn failed; txn: roll back: connection lost"; err.Error() != want {
+			t.Errorf("got %q, want %q", err, want)
+		}
 		var reported []error
 		opts := &txn.Options{OnError: func(_ context.Context, err error) { reported = append(reported, err) }}
-		how := outcome(func() { run(t.Context(), opts, func(context.Context) error { panic("boom") }) })
+		how := outcome(func() { _ = run(t.Context(), opts, func(context.Context) error { panic("boom") }) })
 		if how != "boom" || len(reported) != 1 || !errors.Is(reported[0], errRollback) {
 			t.Errorf("after a panic: panic %v, OnError was given %v", how, reported)
 		}
 	})
+}
+
+// Who ends the transaction by hand can't make Run believe that it committed.
+func TestATransactionEndedByHand(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		err  error // of fn
+		want error
+	}{
+		{"then an error", errFn, errFn},
+		{"then nil", nil, sql.ErrTxDone},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			err := txn.Run(t.Context(), openDB(t, new(engine)), nil, func(ctx context.Context) error {
+				tx, err := txn.From[*sql.Tx](ctx)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := tx.Rollback(); err != nil {
+					t.Error(err)
+				}
+				return tt.err
+			})
+			if !errors.Is(err, tt.want) || tt.err != nil && err != tt.err {
+				t.Errorf("got %v, want %v and nothing else", err, tt.want)
+			}
+		})
+	}
 }
 
 func TestRunBeginsWithTheOptions(t *testing.T) {
@@ -424,7 +459,13 @@ func TestATransactionThatEndedIsDone(t *testing.T) {
 			}
 			var kept context.Context
 			outcome(func() {
-				_ = e.run(t.Context(), nil, func(ctx context.Context) error { kept = ctx; return end() })
+				_ = e.run(t.Context(), nil, func(ctx context.Context) error {
+					kept = ctx
+					if err := noteBus(e).Call(ctx, placed); err != nil {
+						t.Error(err)
+					}
+					return end()
+				})
 			})
 			_, err := txn.From[*engine](kept)
 			if !errors.Is(err, txn.ErrDone) {
