@@ -1,0 +1,301 @@
+package durable_test
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"example.com/eventbus/durable"
+	"example.com/eventbus/txn"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/riverdriver/riversqlite"
+	"github.com/riverqueue/river/rivertype"
+	"go.uber.org/goleak"
+	_ "modernc.org/sqlite"
+)
+
+func TestMain(m *testing.M) {
+	if role := os.Getenv("DURABLE_TEST_CHILD"); role != "" {
+		child(role)
+		return
+	}
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		if shared.server != nil {
+			shared.server.remove()
+		}
+		os.Exit(code)
+	}))
+}
+
+// engine is a database of its own for one test.
+type engine[TTx any] struct {
+	driver riverdriver.Driver[TTx]
+	run    func(context.Context, func(context.Context) error) error                  // in a transaction
+	exec   func(ctx context.Context, query string, values ...any) error              // in the transaction of ctx, if it has one
+	number func(ctx context.Context, query string, values ...any) (n int, err error) // on a connection of its own
+}
+
+// onEach runs test on each engine there is.
+func onEach(t *testing.T, onSQLite func(*testing.T, *engine[*sql.Tx]), onPostgres func(*testing.T, *engine[pgx.Tx])) {
+	t.Helper()
+	t.Run("SQLite", func(t *testing.T) { onSQLite(t, openSQLite(t, filepath.Join(t.TempDir(), "test.db"))) })
+	t.Run("PostgreSQL", func(t *testing.T) { onPostgres(t, openPostgres(t)) })
+}
+
+func openSQLite(t testing.TB, path string) *engine[*sql.Tx] {
+	t.Helper()
+	const dsn = "file:%s?_pragma=journal_mode(WAL)&_pragma=busy_timeout(5000)&_txlock=immediate"
+	open := func() *sql.DB {
+		db, err := sql.Open("sqlite", fmt.Sprintf(dsn, path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		db.SetMaxOpenConns(1)
+		t.Cleanup(func() { _ = db.Close() })
+		return db
+	}
+	db, other := open(), open()
+	e := &engine[*sql.Tx]{
+		driver: riversqlite.New(db),
+		run: func(ctx context.Context, fn func(context.Context) error) error {
+			return txn.Run(ctx, db, nil, fn)
+		},
+		exec: func(ctx context.Context, query string, values ...any) error {
+			tx, err := txn.From[*sql.Tx](ctx)
+			if errors.Is(err, txn.ErrNoTx) {
+				_, err = db.ExecContext(ctx, query, values...)
+				return err
+			}
+			if err == nil {
+				_, err = tx.ExecContext(ctx, query, values...)
+			}
+			return err
+		},
+		number: func(ctx context.Context, query string, values ...any) (n int, err error) {
+			return n, other.QueryRowContext(ctx, query, values...).Scan(&n)
+		},
+	}
+	prepare(t, e)
+	return e
+}
+
+func openPostgres(t testing.TB) *engine[pgx.Tx] {
+	t.Helper()
+	return connect(t, sharedServer(t).database(t))
+}
+
+func connect(t testing.TB, url string) *engine[pgx.Tx] {
+	t.Helper()
+	pool, err := pgxpool.New(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	e := &engine[pgx.Tx]{
+		driver: riverpgxv5.New(pool),
+		run: func(ctx context.Context, fn func(context.Context) error) error {
+			return txn.RunScope(ctx, pool, pool.Begin, nil, fn)
+		},
+		exec: func(ctx context.Context, query string, values ...any) error {
+			tx, err := txn.From[pgx.Tx](ctx)
+			if errors.Is(err, txn.ErrNoTx) {
+				_, err = pool.Exec(ctx, query, values...)
+				return err
+			}
+			if err == nil {
+				_, err = tx.Exec(ctx, query, values...)
+			}
+			return err
+		},
+		number: func(ctx context.Context, query string, values ...any) (n int, err error) {
+			return n, pool.QueryRow(ctx, query, values...).Scan(&n)
+		},
+	}
+	prepare(t, e)
+	return e
+}
+
+// prepare makes the tables of River and of the tests.
+func prepare[TTx any](t testing.TB, e *engine[TTx]) {
+	t.Helper()
+	c := e.client(t, nil)
+	if err := c.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.exec(t.Context(), "CREATE TABLE IF NOT EXISTS orders (id integer PRIMARY KEY)"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// client returns a client that is quick and says nothing, where opts don't say
+// otherwise.
+func (e *engine[TTx]) client(t testing.TB, opts *durable.Options) *durable.Client[TTx] {
+	t.Helper()
+	o := durable.Options{}
+	if opts != nil {
+		o = *opts
+	}
+	c, err := durable.New(e.driver, quick(o))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func quick(o durable.Options) *durable.Options {
+	r := &o.River
+	r.TestOnly = true // no staggered starts
+	r.FetchCooldown = cmp.Or(r.FetchCooldown, time.Millisecond)
+	r.FetchPollInterval = cmp.Or(r.FetchPollInterval, 20*time.Millisecond)
+	if r.Logger == nil {
+		r.Logger = slog.New(slog.DiscardHandler)
+	}
+	if r.RetryPolicy == nil {
+		r.RetryPolicy = soon(0)
+	}
+	return &o
+}
+
+// soon retries after that time, or almost at once.
+type soon time.Duration
+
+func (s soon) NextRetry(*rivertype.JobRow) time.Time {
+	return time.Now().Add(max(time.Duration(s), 10*time.Millisecond))
+}
+
+// start runs c until the test ends.
+func start[TTx any](t testing.TB, c *durable.Client[TTx]) {
+	t.Helper()
+	if err := c.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		defer cancel()
+		_ = c.Stop(ctx) // t's context has ended it already
+		select {
+		case <-c.River().Stopped():
+		case <-ctx.Done():
+			t.Error("the client doesn't stop")
+		}
+	})
+}
+
+// eventually waits for ok, a minute at most.
+func eventually(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	deadline := time.After(time.Minute)
+	for tick := time.Tick(10 * time.Millisecond); !ok(); {
+		select {
+		case <-tick:
+		case <-deadline:
+			t.Fatalf("still not: %s", what)
+		}
+	}
+}
+
+// counts returns the states of f that are not empty.
+func counts[TTx any](t testing.TB, c *durable.Client[TTx], f durable.Filter) map[durable.State]int {
+	t.Helper()
+	all, err := c.Count(t.Context(), f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for s, n := range all {
+		if n == 0 {
+			delete(all, s)
+		}
+	}
+	return all
+}
+
+func list[TTx any](t testing.TB, c *durable.Client[TTx], f durable.Filter) (all []durable.Job) {
+	t.Helper()
+	for job, err := range c.List(t.Context(), f) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, job)
+	}
+	return all
+}
+
+// logbook is a log that may be read while it is written.
+type logbook struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *logbook) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+// has reports whether one line has all the parts.
+func (l *logbook) has(parts ...string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.ContainsFunc(strings.Split(l.buf.String(), "\n"), func(line string) bool {
+		return !slices.ContainsFunc(parts, func(p string) bool { return !strings.Contains(line, p) })
+	})
+}
+
+func (l *logbook) options() *durable.Options {
+	return &durable.Options{River: river.Config{Logger: slog.New(slog.NewJSONHandler(l, nil))}}
+}
+
+// shared is the PostgreSQL server that all tests use, started by the first.
+var shared struct {
+	sync.Once
+	server *server
+	err    error
+	n      atomic.Int64
+}
+
+var errNoPostgres = errors.New("no PostgreSQL server is installed (Debian: apt-get install postgresql)")
+
+func sharedServer(t testing.TB) *server {
+	t.Helper()
+	shared.Do(func() { shared.server, shared.err = newServer() })
+	if errors.Is(shared.err, errNoPostgres) && !slices.Contains(strings.Split(os.Getenv("EVENTBUS_REQUIRE"), ","), "postgres") {
+		t.Skip(shared.err)
+	}
+	if shared.err != nil {
+		t.Fatal(shared.err)
+	}
+	return shared.server
+}
+
+// postgresBinary returns the path of a program of PostgreSQL's, which Debian
+// keeps out of PATH.
+func postgresBinary(name string) (string, error) {
+	dirs, _ := filepath.Glob("/usr/lib/postgresql/*/bin")
+	for _, dir := range slices.Backward(dirs) {
+		if path := filepath.Join(dir, name); exec.Command(path, "--version").Run() == nil {
+			return path, nil
+		}
+	}
+	path, err := exec.LookPath(name)
+	if err != nil {
+		return "", errNoPostgres
+	}
+	return path, nil
+}

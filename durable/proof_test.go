@@ -1,0 +1,3 @@
+package durable_test
+
+func child(role string) {}
