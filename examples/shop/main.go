@@ -10,8 +10,11 @@
 //
 //   - who needs an answer calls: an order stands if every handler of
 //     order/placing agrees;
-//   - who has news publishes: what is done stays done, whatever a handler makes of
-//     it. The failure is the bus's to log;
+//   - who has news publishes, in the transaction that makes it true: what the
+//     handlers store is committed with it, or nothing is;
+//   - mails go out for what is committed, and for nothing else. Package mail doesn't
+//     know: later.go makes its handlers reactions of package durable, which are
+//     stored in that transaction and run by a worker after it;
 //   - a producer declares its events as eventbus.Event variables, a consumer
 //     declares a struct of its own with the fields that it reads.
 package main
@@ -27,10 +30,13 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
+	"strconv"
 
 	"github.com/lmittmann/tint"
 
 	"example.com/eventbus"
+	"example.com/eventbus/metadata"
 )
 
 const usage = `Shop runs a small shop on an event bus and shows what each command sets off.
@@ -49,6 +55,9 @@ The name is optional. The shop sells mug, pot and tray. The card "declined" is
 declined; mailboxes at full.example are full.
 
 A line that is no command is reported and passed over.
+
+Orders, users, and the mails to be sent are stored in a SQLite database of the
+run's own. Mails go out as they are committed; the report shows them at the end.
 
   -v  log every dispatch, and each handler that fails, to standard error
   -h  show this help
@@ -110,17 +119,31 @@ func runFile(name string, verbose bool, stdin io.Reader, stdout, stderr io.Write
 		in = f
 	}
 
-	var log *slog.Logger
-	if verbose {
-		log = slog.New(tint.NewTextHandler(stderr, &tint.Options{Level: slog.LevelDebug, NoColor: !colours(stderr)}))
+	newLog := func(level slog.Level) *slog.Logger {
+		if !verbose {
+			return slog.New(slog.DiscardHandler)
+		}
+		return slog.New(tint.NewTextHandler(stderr, &tint.Options{Level: level, NoColor: !colours(stderr)}))
 	}
-	bus := eventbus.New(log, trace)
+	dir, err := os.MkdirTemp("", "shop-")
+	if err != nil {
+		return 0, fmt.Errorf("make a folder for the database: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	ctx := context.Background()
+	bus := eventbus.New(newLog(slog.LevelDebug), trace)
 	bus.Intercept(trace)
-	shop := wire(bus)
+	shop, err := open(ctx, bus, newLog(slog.LevelWarn), filepath.Join(dir, "shop.db"))
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, shop.close()) }()
+	if err := shop.start(ctx); err != nil {
+		return 0, err
+	}
 
 	out := bufio.NewWriter(stdout)
 	report := newReport(out, colours(stdout))
-	ctx := context.Background()
 	for line, err := range lines(in) {
 		if err != nil {
 			return bad, fmt.Errorf("read %s: %w", name, err)
@@ -130,7 +153,7 @@ func runFile(name string, verbose bool, stdin io.Reader, stdout, stderr io.Write
 			fmt.Fprintf(stderr, "%s:%d: %v\n", name, line.number, line.err)
 			continue
 		}
-		ctx, root := start(ctx, line.command.String())
+		ctx, root := start(metadata.With(ctx, lineKey, strconv.Itoa(line.number)), line.command.String())
 		root.end(line.command.run(ctx, shop))
 		report.command(line.number, root)
 		if err := out.Flush(); err != nil { // a command at a time: somebody may be typing them

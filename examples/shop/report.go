@@ -100,7 +100,22 @@ func (r *report) count(s *span) {
 	}
 }
 
+// later prints the reactions that ran.
+func (r *report) later(spans []*span) {
+	if len(spans) == 0 {
+		return
+	}
+	r.log.Debug(fmt.Sprintf("%10s  the mails: stored above with what they report, sent once that is committed", "later"))
+	r.tree(spans, "")
+	fmt.Fprintln(r.w)
+}
+
 func (r *report) summary(ctx context.Context, s *shop, bad int) error {
+	unsent, err := s.settle(ctx)
+	if err != nil {
+		return err
+	}
+	r.later(s.runs.spans())
 	users, err := s.users.Count(ctx)
 	if err != nil {
 		return err
@@ -116,7 +131,7 @@ func (r *report) summary(ctx context.Context, s *shop, bad int) error {
 	row("orders", "placed", orders[order.StatePlaced], "shipped", orders[order.StateShipped], "cancelled", orders[order.StateCancelled], "pending", orders[order.StatePending])
 	row("inventory", "mug", s.stock.Free("mug"), "pot", s.stock.Free("pot"), "tray", s.stock.Free("tray"))
 	row("billing", "balance", fmt.Sprintf("€%d.%02d", s.ledger.Balance()/100, s.ledger.Balance()%100))
-	row("mail", "sent", s.post.count())
+	row("mail", "sent", s.post.count(), "to_be_retried", unsent)
 	row("audit", "recorded", len(s.audit.Entries()))
 	return nil
 }

@@ -2,12 +2,17 @@ package main
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync"
 
+	_ "modernc.org/sqlite" // the driver
+
 	"example.com/eventbus"
+	"example.com/eventbus/durable"
 	"example.com/eventbus/examples/shop/audit"
 	"example.com/eventbus/examples/shop/billing"
 	"example.com/eventbus/examples/shop/inventory"
@@ -29,19 +34,62 @@ type shop struct {
 	ledger *billing.Ledger
 	audit  *audit.Log
 	post   *post
+
+	bus       *eventbus.Bus
+	db        *sql.DB
+	reactions *durable.Client[*sql.Tx]
+	runs      runs
 }
 
-// wire puts the shop together. Handlers run in the order in which they are
-// registered, which is that of the calls below.
-func wire(bus *eventbus.Bus) *shop {
-	s := &shop{post: new(post)}
-	s.audit = audit.Wire(bus) // records an event before anybody acts on it
-	s.orders = order.Wire(bus, prices)
-	s.stock = inventory.Wire(bus, stock) // before billing: no charge for what isn't there
-	s.ledger = billing.Wire(bus, new(bank))
-	mail.Wire(bus, s.post.send)
-	s.users = user.Wire(bus)
-	return s
+// open puts the shop together, with its database in file. The reactions stored
+// there don't run before start; log hears of those that fail.
+func open(ctx context.Context, bus *eventbus.Bus, log *slog.Logger, file string) (*shop, error) {
+	db, err := openDB(file)
+	if err != nil {
+		return nil, err
+	}
+	s := &shop{post: new(post), bus: bus, db: db}
+	if err := s.wire(ctx, log); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return s, nil
+}
+
+func openDB(file string) (*sql.DB, error) {
+	db, err := sql.Open("sqlite", "file:"+file+"?_pragma=journal_mode(WAL)&_pragma=busy_timeout(5000)&_pragma=foreign_keys(1)&_txlock=immediate")
+	if err != nil {
+		return nil, fmt.Errorf("open the database: %w", err)
+	}
+	db.SetMaxOpenConns(1) // SQLite has one writer at a time: let them queue here
+	return db, nil
+}
+
+// wire has every package register its handlers. They run in the order in which
+// they are registered, which is that of the calls below.
+func (s *shop) wire(ctx context.Context, log *slog.Logger) (err error) {
+	if s.reactions, err = reactions(s.db, log); err != nil {
+		return err
+	}
+	if err := s.reactions.Migrate(ctx); err != nil {
+		return err
+	}
+	s.audit = audit.Wire(s.bus) // records an event before anybody acts on it
+	if s.orders, err = order.Wire(ctx, s.bus, s.db, prices); err != nil {
+		return err
+	}
+	s.stock = inventory.Wire(s.bus, stock) // before billing: no charge for what isn't there
+	s.ledger = billing.Wire(s.bus, new(bank))
+	durably(s.bus, s.reactions, "mail", s.runs.trace, func(bus *eventbus.Bus) { mail.Wire(bus, s.post.send) })
+	s.users, err = user.Wire(ctx, s.bus, s.db)
+	return err
+}
+
+// start begins to run what is stored.
+func (s *shop) start(ctx context.Context) error { return s.reactions.Start(ctx) }
+
+// close waits for what runs, if anything was started.
+func (s *shop) close() error {
+	return errors.Join(s.reactions.Stop(context.Background()), s.db.Close())
 }
 
 // bank and post stand for what a real shop reaches over the network.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -52,36 +54,103 @@ func TestCallStopsAtTheFirstFailure(t *testing.T) {
 	}
 }
 
-func TestPublishRunsTheHandlersThatFollowAFailure(t *testing.T) {
+func TestMailThatFailsUndoesNothing(t *testing.T) {
 	s, failures := openShop(t)
 	if err := s.users.SignUp(t.Context(), "hotel", "Hotel", "desk@full.example"); err != nil {
 		t.Fatal(err)
 	}
-	*failures = nil
+	if err := s.users.SignUp(t.Context(), "club", "", "club@mail.example"); err != nil { // mail panics of that
+		t.Fatal(err)
+	}
 	if err := s.orders.Place(t.Context(), order.Request{ID: "o-1", User: "hotel", Card: "visa", Items: []order.Item{{SKU: "mug", Quantity: 12}}}); err != nil {
 		t.Fatal(err)
 	}
-	if got, want := *failures, []string{"order/placed mail.(*mailer).confirm"}; !cmp.Equal(want, got) {
-		t.Errorf("failures %q, want %q", got, want)
+	want := []mail.Message{{To: "cafe@mail.example", Subject: "Welcome, Cafe"}, {To: mail.Buyer, Subject: "mug runs out: 0 left"}}
+	if diff := cmp.Diff(want, sent(t, s)); diff != "" {
+		t.Errorf("mails (-want +got):\n%s", diff)
 	}
-	if want := (mail.Message{To: mail.Buyer, Subject: "mug runs out: 0 left"}); !slices.Contains(s.post.sent, want) {
-		t.Errorf("the handler before the failing one didn't run: no %v in %v", want, s.post.sent)
+	var got []string
+	for _, run := range s.runs.spans() {
+		if _, panicked := errors.AsType[*eventbus.PanicError](run.err); run.err != nil {
+			got = append(got, fmt.Sprintf("%s panicked=%t", run.label, panicked))
+		}
 	}
-	if u, err := s.users.Find(t.Context(), "hotel"); err != nil || u.Points != 150 {
-		t.Errorf("the handler after the failing one didn't run: user %+v, %v; want 150 points", u, err)
+	if diff := cmp.Diff([]string{
+		"line : mail.(*mailer).welcome panicked=false",
+		"line : mail.(*mailer).welcome panicked=true",
+		"line : mail.(*mailer).confirm panicked=false",
+	}, got); diff != "" {
+		t.Errorf("mails that failed (-want +got):\n%s", diff)
 	}
-}
-
-func TestPanicBecomesAnError(t *testing.T) {
-	s, failures := openShop(t)
-	if err := s.users.SignUp(t.Context(), "club", "", "club@mail.example"); err != nil {
-		t.Fatalf("SignUp = %v, want nil: it stands", err)
-	}
-	if got, want := *failures, []string{"user/created mail.(*mailer).welcome panicked"}; !cmp.Equal(want, got) {
-		t.Errorf("failures %q, want %q", got, want)
+	if len(*failures) > 0 {
+		t.Errorf("failures %q of the dispatches, want none", *failures)
 	}
 	if _, err := s.users.Find(t.Context(), "club"); err != nil {
 		t.Errorf("Find = %v after the sign-up", err)
+	}
+	if u, err := s.users.Find(t.Context(), "hotel"); err != nil || u.Points != 150 {
+		t.Errorf("user %+v, %v; want 150 points", u, err)
+	}
+}
+
+func TestNoMailOfWhatIsRolledBack(t *testing.T) {
+	s, _ := openShop(t)
+	before := stateOf(t, s)
+	errVeto := errors.New("no")
+	unregister := order.Placed.On(s.bus, func(context.Context, order.PlacedParams) error { return errVeto }) // after mail
+	if err := s.orders.Place(t.Context(), request("visa", 6)); !errors.Is(err, errVeto) {
+		t.Errorf("Place = %v, want %v", err, errVeto)
+	}
+	unregister()
+	if after := stateOf(t, s); after != before {
+		t.Errorf("the order left something behind: %+v before, %+v after", before, after)
+	}
+	if err := s.orders.Place(t.Context(), request("visa", 2)); err != nil {
+		t.Fatal(err)
+	}
+	want := []mail.Message{
+		{To: "cafe@mail.example", Subject: "Welcome, Cafe"},
+		{To: "cafe@mail.example", Subject: "Order o-1: €75.00 are back on your card"},
+		{To: "cafe@mail.example", Subject: "Order o-1: thank you for €25.00"},
+	}
+	if diff := cmp.Diff(want, sent(t, s)); diff != "" {
+		t.Errorf("mails (-want +got):\n%s", diff)
+	}
+}
+
+// A process that never starts to run what it stores is one that died in time.
+func TestMailsSurviveTheProcess(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "shop.db")
+	first, err := open(t.Context(), eventbus.New(nil), slog.New(slog.DiscardHandler), file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = first.users.SignUp(t.Context(), "cafe", "Cafe", "cafe@mail.example")
+	err = errors.Join(err, first.orders.Place(t.Context(), request("visa", 6)), first.close())
+	if err != nil || first.post.count() > 0 {
+		t.Fatalf("%v, and %d mails sent, want none", err, first.post.count())
+	}
+	second, err := open(t.Context(), eventbus.New(nil), slog.New(slog.DiscardHandler), file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := second.close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := second.start(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	want := []mail.Message{
+		{To: "cafe@mail.example", Subject: "Welcome, Cafe"},
+		{To: "cafe@mail.example", Subject: "Order o-1: thank you for €75.00"},
+	}
+	if diff := cmp.Diff(want, sent(t, second)); diff != "" {
+		t.Errorf("mails (-want +got):\n%s", diff)
+	}
+	if u, err := second.users.Find(t.Context(), "cafe"); err != nil || u.Points != 75 {
+		t.Errorf("user %+v, %v; want 75 points", u, err)
 	}
 }
 
@@ -118,8 +187,8 @@ func TestCancelGivesAllBack(t *testing.T) {
 	if got, want := stateOf(t, s), (state{mugs: 12, orders: "map[cancelled:1]"}); got != want {
 		t.Errorf("after its end %+v, want %+v", got, want)
 	}
-	if want := (mail.Message{To: "cafe@mail.example", Subject: "Order o-1: €75.00 are back on your card"}); !slices.Contains(s.post.sent, want) {
-		t.Errorf("no %v in %v", want, s.post.sent)
+	if mails, want := sent(t, s), (mail.Message{To: "cafe@mail.example", Subject: "Order o-1: €75.00 are back on your card"}); !slices.Contains(mails, want) {
+		t.Errorf("no %v in %v", want, mails)
 	}
 	if err := s.orders.Cancel(t.Context(), "o-1"); !errors.Is(err, order.ErrState) {
 		t.Errorf("a second Cancel = %v, want ErrState", err)
@@ -134,8 +203,19 @@ func TestAbortedOrderIsRefundedWhereBillingComesFirst(t *testing.T) {
 	bus := eventbus.New(nil)
 	ledger := billing.Wire(bus, new(bank))
 	warehouse := inventory.Wire(bus, map[string]int{"mug": 5})
-	users := user.Wire(bus)
-	orders := order.Wire(bus, prices)
+	db, err := openDB(filepath.Join(t.TempDir(), "shop.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	users, err := user.Wire(t.Context(), bus, db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	orders, err := order.Wire(t.Context(), bus, db, prices)
+	if err != nil {
+		t.Fatal(err)
+	}
 	refunds := 0
 	billing.Refunded.On(bus, func(context.Context, billing.RefundedParams) error { refunds++; return nil })
 	if err := users.SignUp(t.Context(), "cafe", "Cafe", "cafe@mail.example"); err != nil {
@@ -235,11 +315,33 @@ func openShop(t *testing.T) (*shop, *[]string) {
 			return err
 		}
 	})
-	s := wire(bus)
+	s, err := open(t.Context(), bus, slog.New(slog.DiscardHandler), filepath.Join(t.TempDir(), "shop.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := s.start(context.Background()); err != nil {
+		t.Fatal(err)
+	}
 	if err := s.users.SignUp(t.Context(), "cafe", "Cafe", "cafe@mail.example"); err != nil {
 		t.Fatal(err)
 	}
 	return s, failures
+}
+
+// sent waits for the mails to go out and returns them.
+func sent(t *testing.T, s *shop) []mail.Message {
+	t.Helper()
+	if _, err := s.settle(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s.post.mu.Lock()
+	defer s.post.mu.Unlock()
+	return slices.Clone(s.post.sent)
 }
 
 func request(card string, mugs int) order.Request {

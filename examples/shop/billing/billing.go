@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"example.com/eventbus"
+	"example.com/eventbus/txn"
 )
 
 // Refunded is published when a customer has the money back.
@@ -45,7 +46,7 @@ func Wire(bus *eventbus.Bus, bank Bank) *Ledger {
 	l := &Ledger{bus: bus, bank: bank, payments: make(map[string]payment)}
 	eventbus.On(bus, "order", "placing", l.charge)
 	eventbus.On(bus, "order", "aborted", l.refund)
-	eventbus.On(bus, "order", "cancelled", l.refund)
+	eventbus.On(bus, "order", "cancelled", l.refund, txn.AfterCommitOrNow()) // a refund can't be rolled back
 	return l
 }
 

@@ -3,12 +3,14 @@ package inventory
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"sync"
 
 	"example.com/eventbus"
+	"example.com/eventbus/txn"
 )
 
 // Low is published when an order leaves fewer than Minimum of a product.
@@ -47,9 +49,9 @@ func Wire(bus *eventbus.Bus, begin map[string]int) *Stock {
 	s := &Stock{bus: bus, free: maps.Clone(begin), reserved: make(map[string]map[string]int)}
 	eventbus.On(bus, "order", "placing", s.reserve)
 	eventbus.On(bus, "order", "aborted", s.release)
-	eventbus.On(bus, "order", "cancelled", s.release)
+	eventbus.On(bus, "order", "cancelled", s.release, txn.AfterCommitOrNow()) // the stock is in no database to roll back
 	eventbus.On(bus, "order", "placed", s.check)
-	eventbus.On(bus, "order", "shipped", s.ship)
+	eventbus.On(bus, "order", "shipped", s.ship, txn.AfterCommitOrNow())
 	return s
 }
 
@@ -117,10 +119,11 @@ func (s *Stock) ship(_ context.Context, o orderID) error {
 }
 
 func (s *Stock) check(ctx context.Context, o orderItems) error {
+	var errs []error
 	for _, sku := range slices.Sorted(maps.Keys(o.bySKU())) {
 		if left := s.Free(sku); left < Minimum {
-			_ = s.bus.Publish(ctx, Low.Must(LowParams{SKU: sku, Left: left})) // low it is, whoever could be told
+			errs = append(errs, s.bus.Publish(ctx, Low.Must(LowParams{SKU: sku, Left: left})))
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }

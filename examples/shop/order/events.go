@@ -2,7 +2,9 @@ package order
 
 import "example.com/eventbus"
 
-// What becomes of an order. Placing is called, the others are published.
+// What becomes of an order. Placing is called, the others are published. Each is
+// dispatched in the transaction that makes it true, on the database of the
+// orders: a handler that fails undoes it, except for Aborted.
 var (
 	// Placing asks whether an order may stand. A handler takes what it must for
 	// that, such as stock or money, or fails, and that ends the order.
@@ -12,7 +14,9 @@ var (
 	// gives it back; whoever didn't does nothing.
 	Aborted = eventbus.Event[AbortedParams]{Domain: "order", Action: "aborted"}
 
-	Placed    = eventbus.Event[PlacedParams]{Domain: "order", Action: "placed"}
+	// Placed follows a Placing that succeeded, in the same transaction.
+	Placed = eventbus.Event[PlacedParams]{Domain: "order", Action: "placed"}
+
 	Shipped   = eventbus.Event[ShippedParams]{Domain: "order", Action: "shipped"}
 	Cancelled = eventbus.Event[CancelledParams]{Domain: "order", Action: "cancelled"}
 )

@@ -6,10 +6,12 @@ package order
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 
 	"example.com/eventbus"
+	"example.com/eventbus/txn"
 )
 
 // What is wrong with an order that is refused.
@@ -59,17 +61,22 @@ type Orders struct {
 	store  store
 }
 
-// Wire returns Orders for products at these prices, in cents by SKU, that tell
-// bus what happens to an order. It learns from bus who may order.
-func Wire(bus *eventbus.Bus, prices map[string]int) *Orders {
-	o := &Orders{bus: bus, prices: prices}
+// Wire returns the Orders in db, a SQLite database in which it makes its tables,
+// for products at these prices, in cents by SKU. They tell bus what happens to an
+// order and learn from it who may order.
+func Wire(ctx context.Context, bus *eventbus.Bus, db *sql.DB, prices map[string]int) (*Orders, error) {
+	if _, err := db.ExecContext(ctx, schema); err != nil {
+		return nil, fmt.Errorf("order: create the tables: %w", err)
+	}
+	o := &Orders{bus: bus, prices: prices, store: store{db}}
 	eventbus.On(bus, "user", "created", o.addCustomer)
-	return o
+	return o, nil
 }
 
-// Place takes an order: it stands if every handler of Placing agrees. If one
-// fails, the others give back what they took for it, and Place returns an error
-// that wraps theirs.
+// Place takes an order: it stands if every handler of Placing and of Placed
+// agrees. They run in one transaction, so what they store is there if the order
+// is. If one fails, Aborted has them give back whatever else they took, and Place
+// returns an error that wraps theirs.
 func (o *Orders) Place(ctx context.Context, r Request) error {
 	if err := o.place(ctx, r); err != nil {
 		return fmt.Errorf("order: place %s: %w", r.ID, err)
@@ -83,43 +90,65 @@ func (o *Orders) place(ctx context.Context, r Request) error {
 		return err
 	}
 	// Pending, the order has its ID to itself from here on.
-	if err := o.store.insert(ctx, Order{ID: r.ID, User: r.User, Items: r.Items, Total: total, State: StatePending}); err != nil {
+	err = txn.Run(ctx, o.store.db, nil, func(ctx context.Context) error {
+		return o.store.insert(ctx, Order{ID: r.ID, User: r.User, Items: r.Items, Total: total, State: StatePending})
+	})
+	if err != nil {
 		return err
 	}
-	err = o.bus.Call(ctx, Placing.Must(PlacingParams{Order: r.ID, User: r.User, Card: r.Card, Items: r.Items, Total: total}))
-	if err == nil {
-		_, err = o.store.move(ctx, r.ID, StatePending, StatePlaced)
-	}
+	err = txn.Run(ctx, o.store.db, nil, func(ctx context.Context) error {
+		if err := o.bus.Call(ctx, Placing.Must(PlacingParams{Order: r.ID, User: r.User, Card: r.Card, Items: r.Items, Total: total})); err != nil {
+			return err
+		}
+		if _, err := o.store.move(ctx, r.ID, StatePending, StatePlaced); err != nil {
+			return err
+		}
+		return o.bus.Publish(ctx, Placed.Must(PlacedParams{Order: r.ID, User: r.User, Items: r.Items, Total: total}))
+	})
 	if err != nil {
 		return errors.Join(err, o.abort(context.WithoutCancel(ctx), r.ID)) // undone also when the customer has gone
 	}
-	_ = o.bus.Publish(ctx, Placed.Must(PlacedParams{Order: r.ID, User: r.User, Items: r.Items, Total: total})) // no reaction undoes an order
 	return nil
 }
 
 // abort frees the ID last, so that a second try can't meet the rest of the first.
+// It frees it also where a handler fails, which is then all that is left to report.
 func (o *Orders) abort(ctx context.Context, id string) error {
-	err := o.bus.Publish(ctx, Aborted.Must(AbortedParams{Order: id}))
-	return errors.Join(err, o.store.remove(ctx, id))
+	var failed error
+	err := txn.Run(ctx, o.store.db, nil, func(ctx context.Context) error {
+		failed = o.bus.Publish(ctx, Aborted.Must(AbortedParams{Order: id}))
+		return o.store.remove(ctx, id)
+	})
+	return errors.Join(failed, err)
 }
 
 // Ship sends an order off.
 func (o *Orders) Ship(ctx context.Context, id string) error {
-	order, err := o.store.move(ctx, id, StatePlaced, StateShipped)
+	err := txn.Run(ctx, o.store.db, nil, func(ctx context.Context) error {
+		order, err := o.store.move(ctx, id, StatePlaced, StateShipped)
+		if err != nil {
+			return err
+		}
+		return o.bus.Publish(ctx, Shipped.Must(ShippedParams{Order: id, User: order.User}))
+	})
 	if err != nil {
 		return fmt.Errorf("order: ship %s: %w", id, err)
 	}
-	_ = o.bus.Publish(ctx, Shipped.Must(ShippedParams{Order: id, User: order.User}))
 	return nil
 }
 
 // Cancel takes an order back that isn't shipped.
 func (o *Orders) Cancel(ctx context.Context, id string) error {
-	order, err := o.store.move(ctx, id, StatePlaced, StateCancelled)
+	err := txn.Run(ctx, o.store.db, nil, func(ctx context.Context) error {
+		order, err := o.store.move(ctx, id, StatePlaced, StateCancelled)
+		if err != nil {
+			return err
+		}
+		return o.bus.Publish(ctx, Cancelled.Must(CancelledParams{Order: id, User: order.User, Total: order.Total}))
+	})
 	if err != nil {
 		return fmt.Errorf("order: cancel %s: %w", id, err)
 	}
-	_ = o.bus.Publish(ctx, Cancelled.Must(CancelledParams{Order: id, User: order.User, Total: order.Total}))
 	return nil
 }
 

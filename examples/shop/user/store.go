@@ -2,52 +2,84 @@ package user
 
 import (
 	"context"
-	"sync"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"example.com/eventbus/txn"
 )
 
-// store keeps the users in memory. The zero store is empty.
-type store struct {
-	mu    sync.Mutex
-	users map[string]User
+const schema = `CREATE TABLE IF NOT EXISTS users (
+	id     TEXT PRIMARY KEY,
+	name   TEXT NOT NULL,
+	email  TEXT NOT NULL,
+	points INTEGER NOT NULL
+)`
+
+// store keeps the users in SQLite, within the caller's transaction where there
+// is one.
+type store struct{ db *sql.DB }
+
+// conn is what a *sql.DB and a *sql.Tx have in common.
+type conn interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
-func (s *store) insert(_ context.Context, u User) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if _, ok := s.users[u.ID]; ok {
-		return ErrExists
+func (s *store) conn(ctx context.Context) (conn, error) {
+	tx, err := txn.From[*sql.Tx](ctx)
+	if errors.Is(err, txn.ErrNoTx) {
+		return s.db, nil
 	}
-	if s.users == nil {
-		s.users = make(map[string]User)
+	return tx, err
+}
+
+func (s *store) insert(ctx context.Context, u User) error {
+	return s.change(ctx, ErrExists, "INSERT INTO users VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", u.ID, u.Name, u.Email, u.Points)
+}
+
+func (s *store) addPoints(ctx context.Context, id string, n int) error {
+	return s.change(ctx, ErrUnknown, "UPDATE users SET points = points + ? WHERE id = ?", n, id)
+}
+
+// change returns errNone where no row is changed.
+func (s *store) change(ctx context.Context, errNone error, query string, args ...any) error {
+	c, err := s.conn(ctx)
+	if err != nil {
+		return err
 	}
-	s.users[u.ID] = u
+	result, err := c.ExecContext(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	if n, err := result.RowsAffected(); err != nil || n == 0 {
+		return errors.Join(err, errNone)
+	}
 	return nil
 }
 
-func (s *store) find(_ context.Context, id string) (User, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	u, ok := s.users[id]
-	if !ok {
+func (s *store) find(ctx context.Context, id string) (User, error) {
+	c, err := s.conn(ctx)
+	if err != nil {
+		return User{}, err
+	}
+	u := User{ID: id}
+	err = c.QueryRowContext(ctx, "SELECT name, email, points FROM users WHERE id = ?", id).Scan(&u.Name, &u.Email, &u.Points)
+	if errors.Is(err, sql.ErrNoRows) {
 		return User{}, ErrUnknown
+	}
+	if err != nil {
+		return User{}, fmt.Errorf("find %s: %w", id, err)
 	}
 	return u, nil
 }
 
-func (s *store) addPoints(_ context.Context, id string, n int) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	u, ok := s.users[id]
-	if !ok {
-		return ErrUnknown
+func (s *store) count(ctx context.Context) (int, error) {
+	c, err := s.conn(ctx)
+	if err != nil {
+		return 0, err
 	}
-	u.Points += n
-	s.users[id] = u
-	return nil
-}
-
-func (s *store) count(context.Context) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.users), nil
+	var n int
+	err = c.QueryRowContext(ctx, "SELECT count(*) FROM users").Scan(&n)
+	return n, err
 }

@@ -3,13 +3,16 @@ package user
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 
 	"example.com/eventbus"
+	"example.com/eventbus/txn"
 )
 
-// Created is published when a user has signed up.
+// Created is published when a user signs up, in the transaction that adds the
+// user: a handler that fails there undoes the sign-up.
 var Created = eventbus.Event[CreatedParams]{Domain: "user", Action: "created"}
 
 // CreatedParams are the params of Created.
@@ -37,20 +40,29 @@ type Users struct {
 	store store
 }
 
-// Wire returns Users that announce themselves, and hear of orders, on bus.
-func Wire(bus *eventbus.Bus) *Users {
-	u := &Users{bus: bus}
+// Wire returns the Users in db, a SQLite database in which it makes its table.
+// They announce themselves, and hear of orders, on bus.
+func Wire(ctx context.Context, bus *eventbus.Bus, db *sql.DB) (*Users, error) {
+	if _, err := db.ExecContext(ctx, schema); err != nil {
+		return nil, fmt.Errorf("user: create the table: %w", err)
+	}
+	u := &Users{bus: bus, store: store{db}}
 	eventbus.On(bus, "order", "placed", u.addPoints)
 	eventbus.On(bus, "order", "cancelled", u.takePoints)
-	return u
+	return u, nil
 }
 
 // SignUp adds a user. The error is ErrExists where the ID is taken.
 func (u *Users) SignUp(ctx context.Context, id, name, email string) error {
-	if err := u.store.insert(ctx, User{ID: id, Name: name, Email: email}); err != nil {
+	err := txn.Run(ctx, u.store.db, nil, func(ctx context.Context) error {
+		if err := u.store.insert(ctx, User{ID: id, Name: name, Email: email}); err != nil {
+			return err
+		}
+		return u.bus.Publish(ctx, Created.Must(CreatedParams{User: id, Name: name, Email: email}))
+	})
+	if err != nil {
 		return fmt.Errorf("user: sign up %s: %w", id, err)
 	}
-	_ = u.bus.Publish(ctx, Created.Must(CreatedParams{User: id, Name: name, Email: email})) // no reaction undoes a sign-up
 	return nil
 }
 
