@@ -308,3 +308,11 @@ func postgresBinary(name string) (string, error) {
 	}
 	return path, nil
 }
+
+func mustTx[TTx any](ctx context.Context) TTx {
+	tx, err := txn.From[TTx](ctx)
+	if err != nil {
+		panic(err)
+	}
+	return tx
+}
