@@ -6,7 +6,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -52,27 +51,30 @@ type engine[TTx any] struct {
 	number func(ctx context.Context, query string, values ...any) (n int, err error) // on a connection of its own
 }
 
-// onEach runs test on each engine there is.
-func onEach(t *testing.T, onSQLite func(*testing.T, *engine[*sql.Tx]), onPostgres func(*testing.T, *engine[pgx.Tx])) {
-	t.Helper()
-	t.Run("SQLite", func(t *testing.T) { onSQLite(t, openSQLite(t, filepath.Join(t.TempDir(), "test.db"))) })
-	t.Run("PostgreSQL", func(t *testing.T) { onPostgres(t, openPostgres(t)) })
-}
-
 func openSQLite(t testing.TB, path string) *engine[*sql.Tx] {
 	t.Helper()
-	const dsn = "file:%s?_pragma=journal_mode(WAL)&_pragma=busy_timeout(5000)&_txlock=immediate"
-	open := func() *sql.DB {
-		db, err := sql.Open("sqlite", fmt.Sprintf(dsn, path))
-		if err != nil {
-			t.Fatal(err)
-		}
-		db.SetMaxOpenConns(1)
-		t.Cleanup(func() { _ = db.Close() })
-		return db
+	e, closeDB, err := newSQLite(path)
+	if err != nil {
+		t.Fatal(err)
 	}
-	db, other := open(), open()
-	e := &engine[*sql.Tx]{
+	t.Cleanup(closeDB)
+	prepare(t, e)
+	return e
+}
+
+func newSQLite(path string) (e *engine[*sql.Tx], closeDB func(), err error) {
+	dsn := "file:" + path + "?_pragma=journal_mode(WAL)&_pragma=busy_timeout(5000)&_txlock=immediate"
+	db, err := sql.Open("sqlite", dsn)
+	if err != nil {
+		return nil, nil, err
+	}
+	other, err := sql.Open("sqlite", dsn)
+	if err != nil {
+		return nil, nil, err
+	}
+	db.SetMaxOpenConns(1)
+	other.SetMaxOpenConns(1)
+	e = &engine[*sql.Tx]{
 		driver: riversqlite.New(db),
 		run: func(ctx context.Context, fn func(context.Context) error) error {
 			return txn.Run(ctx, db, nil, fn)
@@ -92,8 +94,7 @@ func openSQLite(t testing.TB, path string) *engine[*sql.Tx] {
 			return n, other.QueryRowContext(ctx, query, values...).Scan(&n)
 		},
 	}
-	prepare(t, e)
-	return e
+	return e, func() { _, _ = db.Close(), other.Close() }, nil
 }
 
 func openPostgres(t testing.TB) *engine[pgx.Tx] {
@@ -103,12 +104,21 @@ func openPostgres(t testing.TB) *engine[pgx.Tx] {
 
 func connect(t testing.TB, url string) *engine[pgx.Tx] {
 	t.Helper()
-	pool, err := pgxpool.New(t.Context(), url)
+	e, closePool, err := newPostgres(t.Context(), url)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(pool.Close)
-	e := &engine[pgx.Tx]{
+	t.Cleanup(closePool)
+	prepare(t, e)
+	return e
+}
+
+func newPostgres(ctx context.Context, url string) (e *engine[pgx.Tx], closePool func(), err error) {
+	pool, err := pgxpool.New(ctx, url)
+	if err != nil {
+		return nil, nil, err
+	}
+	e = &engine[pgx.Tx]{
 		driver: riverpgxv5.New(pool),
 		run: func(ctx context.Context, fn func(context.Context) error) error {
 			return txn.RunScope(ctx, pool, pool.Begin, nil, fn)
@@ -128,8 +138,7 @@ func connect(t testing.TB, url string) *engine[pgx.Tx] {
 			return n, pool.QueryRow(ctx, query, values...).Scan(&n)
 		},
 	}
-	prepare(t, e)
-	return e
+	return e, pool.Close, nil
 }
 
 // prepare makes the tables of River and of the tests.
@@ -298,4 +307,12 @@ func postgresBinary(name string) (string, error) {
 		return "", errNoPostgres
 	}
 	return path, nil
+}
+
+func mustTx[TTx any](ctx context.Context) TTx {
+	tx, err := txn.From[TTx](ctx)
+	if err != nil {
+		panic(err)
+	}
+	return tx
 }
