@@ -24,12 +24,12 @@
 //
 // A reaction is stored if and only if the caller's transaction commits. It is run
 // at least once. It is run again after an error, a panic, a time-out, and after
-// the death of the process that ran it, until it succeeded, has failed
-// MaxAttempts times (River's default is 25, over some three weeks), or fails with
-// an error that is permanent (see eventbus.IsPermanent), which gives it up at
-// once. One that is given up stays in the database until somebody retries or
-// purges it. Each reaction is retried by itself: what one of them does is no
-// business of the others. There is no order among them.
+// the death of the process that ran it, until it succeeds or is given up: after
+// MaxAttempts runs that failed or died (River's default is 25, over some three
+// weeks), and at once after an error that is permanent (see
+// eventbus.IsPermanent). What is given up stays in the database until somebody
+// retries or purges it. Each reaction is retried by itself: what one of them does
+// is no business of the others. There is no order among them.
 //
 // At least once means sometimes twice: a process may die after the handler
 // returned and before that is recorded. So a handler must bear a second run.
