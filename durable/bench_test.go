@@ -81,13 +81,13 @@ func compareInsert[TTx any](b *testing.B, e *engine[TTx]) {
 func compareWork[TTx any](b *testing.B, e *engine[TTx]) {
 	const jobs = 1000
 	var n atomic.Int64
-	first, last := make(chan time.Time, 1), make(chan time.Time, 1)
+	first, last := make(chan time.Time, 1), make(chan bool, 1)
 	plain, c, bus := contestants(b, e, func() {
 		switch n.Add(1) {
 		case 1:
 			first <- time.Now()
 		case jobs:
-			last <- time.Now()
+			last <- true
 		}
 	})
 	opts := river.InsertOpts{Queue: "plain"}
@@ -107,11 +107,12 @@ func compareWork[TTx any](b *testing.B, e *engine[TTx]) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		took := -time.Until(<-first) + time.Until(<-last)
-		if err := rc.Stop(b.Context()); err != nil {
+		began := <-first
+		<-last
+		if err := rc.Stop(b.Context()); err != nil { // once all is recorded
 			b.Fatal(err)
 		}
-		return took / jobs
+		return time.Since(began) / jobs
 	}
 	compare(b,
 		func() time.Duration {

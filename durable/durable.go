@@ -24,12 +24,12 @@
 //
 // A reaction is stored if and only if the caller's transaction commits. It is run
 // at least once. It is run again after an error, a panic, a time-out, and after
-// the death of the process that ran it, until it succeeded, has failed
-// MaxAttempts times (River's default is 25, over some three weeks), or fails with
-// an error that is permanent (see eventbus.IsPermanent), which gives it up at
-// once. One that is given up stays in the database until somebody retries or
-// purges it. Each reaction is retried by itself: what one of them does is no
-// business of the others. There is no order among them.
+// the death of the process that ran it, until it succeeds or is given up: after
+// MaxAttempts runs that failed or died (River's default is 25, over some three
+// weeks), and at once after an error that is permanent (see
+// eventbus.IsPermanent). What is given up stays in the database until somebody
+// retries or purges it. Each reaction is retried by itself: what one of them does
+// is no business of the others. There is no order among them.
 //
 // At least once means sometimes twice: a process may die after the handler
 // returned and before that is recorded. So a handler must bear a second run.
@@ -91,10 +91,10 @@ type Options struct {
 	//   - Logger: slog.Default. It also gets what this package logs: a failed run
 	//     at Warn; a reaction given up or of unknown name at Error.
 	//   - RescueStuckJobsAfter: five minutes, or four more than a longer
-	//     JobTimeout. This is how long after the death of a process the reactions
-	//     it was running are run again.
-	//   - CancelledJobRetentionPeriod, DiscardedJobRetentionPeriod: -1, so that
-	//     what was given up stays until Purge.
+	//     JobTimeout; without a time-out (-1) River's hour. This is how long after
+	//     they began the reactions of a process that died are run again.
+	//   - CancelledJobRetentionPeriod, DiscardedJobRetentionPeriod: -1, for ever,
+	//     so that what was given up stays until Purge.
 	River river.Config
 
 	// AutoCommit lets a dispatch outside a transaction store its reactions in
@@ -133,9 +133,12 @@ func New[TTx any](driver riverdriver.Driver[TTx], opts *Options) (*Client[TTx], 
 	if cfg.Queues == nil {
 		cfg.Queues = map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: 10}}
 	}
-	cfg.RescueStuckJobsAfter = cmp.Or(cfg.RescueStuckJobsAfter, max(cfg.JobTimeout, time.Minute)+4*time.Minute)
-	cfg.CancelledJobRetentionPeriod = cmp.Or(cfg.CancelledJobRetentionPeriod, -1)
-	cfg.DiscardedJobRetentionPeriod = cmp.Or(cfg.DiscardedJobRetentionPeriod, -1)
+	if cfg.RescueStuckJobsAfter == 0 && cfg.JobTimeout != -1 {
+		cfg.RescueStuckJobsAfter = max(cfg.JobTimeout, time.Minute) + 4*time.Minute
+	}
+	cfg.CancelledJobRetentionPeriod = retention(cmp.Or(cfg.CancelledJobRetentionPeriod, -1))
+	cfg.DiscardedJobRetentionPeriod = retention(cmp.Or(cfg.DiscardedJobRetentionPeriod, -1))
+	cfg.CompletedJobRetentionPeriod = retention(cfg.CompletedJobRetentionPeriod)
 	if cfg.Workers == nil {
 		cfg.Workers = river.NewWorkers()
 	}
@@ -152,6 +155,16 @@ func New[TTx any](driver riverdriver.Driver[TTx], opts *Options) (*Client[TTx], 
 	}
 	c.river = rc
 	return c, nil
+}
+
+// retention returns d, or a century for River's -1, which means for ever. The
+// SQLite driver of River v0.47.0 takes that for a nanosecond: its JobDeleteBefore
+// doesn't look at the DoDelete fields.
+func retention(d time.Duration) time.Duration {
+	if d == -1 {
+		return 100 * 365 * 24 * time.Hour
+	}
+	return d
 }
 
 // Migrate brings River's tables in the database up to date, creating them where

@@ -52,14 +52,16 @@ func conformance[TTx any]() map[string]func(*testing.T, *engine[TTx]) {
 }
 
 func TestSQLite(t *testing.T) {
+	t.Parallel()
 	for name, test := range conformance[*sql.Tx]() {
-		t.Run(name, func(t *testing.T) { test(t, openSQLite(t, t.TempDir()+"/test.db")) })
+		t.Run(name, func(t *testing.T) { t.Parallel(); test(t, openSQLite(t, t.TempDir()+"/test.db")) })
 	}
 }
 
 func TestPostgres(t *testing.T) {
+	t.Parallel()
 	for name, test := range conformance[pgx.Tx]() {
-		t.Run(name, func(t *testing.T) { test(t, openPostgres(t)) })
+		t.Run(name, func(t *testing.T) { t.Parallel(); test(t, openPostgres(t)) })
 	}
 }
 
@@ -130,7 +132,7 @@ func testCommit[TTx any](t *testing.T, e *engine[TTx]) {
 	seen := map[string]bool{}
 	for name, raw := range payloads {
 		data := eventbus.Data{Domain: "order", Action: "placed", RawParams: raw}
-		pairs := map[string]string{"request_id": "r-17 \"é", "traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}
+		pairs := map[string]string{"request_id": "r-17 \"é", "odd": "a\x00b", "": "", "traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}
 		before := time.Now()
 		err := e.run(metadata.WithAll(t.Context(), pairs), func(ctx context.Context) error { return bus.Call(ctx, data) })
 		if err != nil {
@@ -207,8 +209,8 @@ func testOutside[TTx any](t *testing.T, e *engine[TTx]) {
 	bus.Handle(eventbus.Handler{Domain: "order", Action: "placed", Name: "mail.Confirm"},
 		func(context.Context, eventbus.Data) error { t.Error("ran"); return nil }, c.Reaction("mail"))
 
-	var kept context.Context
-	if err := e.run(t.Context(), func(ctx context.Context) error { kept = ctx; return nil }); err != nil {
+	keep := make(chan context.Context, 1)
+	if err := e.run(t.Context(), func(ctx context.Context) error { keep <- ctx; return nil }); err != nil {
 		t.Fatal(err)
 	}
 	for name, tt := range map[string]struct {
@@ -217,7 +219,7 @@ func testOutside[TTx any](t *testing.T, e *engine[TTx]) {
 		parts string
 	}{
 		"no transaction":               {t.Context(), txn.ErrNoTx, "order/placed mail.Confirm txn.Run AutoCommit"},
-		"a transaction that has ended": {kept, txn.ErrDone, "order/placed mail.Confirm"},
+		"a transaction that has ended": {<-keep, txn.ErrDone, "order/placed mail.Confirm"},
 	} {
 		err := bus.Call(tt.ctx, placed)
 		if !errors.Is(err, tt.want) || !eventbus.IsPermanent(err) {

@@ -51,14 +51,14 @@ type engine[TTx any] struct {
 	number func(ctx context.Context, query string, values ...any) (n int, err error) // on a connection of its own
 }
 
-func openSQLite(t testing.TB, path string) *engine[*sql.Tx] {
-	t.Helper()
+func openSQLite(tb testing.TB, path string) *engine[*sql.Tx] {
+	tb.Helper()
 	e, closeDB, err := newSQLite(path)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(closeDB)
-	prepare(t, e)
+	tb.Cleanup(closeDB)
+	prepare(tb, e)
 	return e
 }
 
@@ -97,19 +97,19 @@ func newSQLite(path string) (e *engine[*sql.Tx], closeDB func(), err error) {
 	return e, func() { _, _ = db.Close(), other.Close() }, nil
 }
 
-func openPostgres(t testing.TB) *engine[pgx.Tx] {
-	t.Helper()
-	return connect(t, sharedServer(t).database(t))
+func openPostgres(tb testing.TB) *engine[pgx.Tx] {
+	tb.Helper()
+	return connect(tb, sharedServer(tb).database(tb))
 }
 
-func connect(t testing.TB, url string) *engine[pgx.Tx] {
-	t.Helper()
-	e, closePool, err := newPostgres(t.Context(), url)
+func connect(tb testing.TB, url string) *engine[pgx.Tx] {
+	tb.Helper()
+	e, closePool, err := newPostgres(tb.Context(), url)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(closePool)
-	prepare(t, e)
+	tb.Cleanup(closePool)
+	prepare(tb, e)
 	return e
 }
 
@@ -142,28 +142,28 @@ func newPostgres(ctx context.Context, url string) (e *engine[pgx.Tx], closePool 
 }
 
 // prepare makes the tables of River and of the tests.
-func prepare[TTx any](t testing.TB, e *engine[TTx]) {
-	t.Helper()
-	c := e.client(t, nil)
-	if err := c.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
+func prepare[TTx any](tb testing.TB, e *engine[TTx]) {
+	tb.Helper()
+	c := e.client(tb, nil)
+	if err := c.Migrate(tb.Context()); err != nil {
+		tb.Fatal(err)
 	}
-	if err := e.exec(t.Context(), "CREATE TABLE IF NOT EXISTS orders (id integer PRIMARY KEY)"); err != nil {
-		t.Fatal(err)
+	if err := e.exec(tb.Context(), "CREATE TABLE IF NOT EXISTS orders (id integer PRIMARY KEY)"); err != nil {
+		tb.Fatal(err)
 	}
 }
 
 // client returns a client that is quick and says nothing, where opts don't say
 // otherwise.
-func (e *engine[TTx]) client(t testing.TB, opts *durable.Options) *durable.Client[TTx] {
-	t.Helper()
+func (e *engine[TTx]) client(tb testing.TB, opts *durable.Options) *durable.Client[TTx] {
+	tb.Helper()
 	o := durable.Options{}
 	if opts != nil {
 		o = *opts
 	}
 	c, err := durable.New(e.driver, quick(o))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return c
 }
@@ -190,42 +190,42 @@ func (s soon) NextRetry(*rivertype.JobRow) time.Time {
 }
 
 // start runs c until the test ends.
-func start[TTx any](t testing.TB, c *durable.Client[TTx]) {
-	t.Helper()
-	if err := c.Start(t.Context()); err != nil {
-		t.Fatal(err)
+func start[TTx any](tb testing.TB, c *durable.Client[TTx]) {
+	tb.Helper()
+	if err := c.Start(tb.Context()); err != nil {
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 		defer cancel()
 		_ = c.Stop(ctx) // t's context has ended it already
 		select {
 		case <-c.River().Stopped():
 		case <-ctx.Done():
-			t.Error("the client doesn't stop")
+			tb.Error("the client doesn't stop")
 		}
 	})
 }
 
 // eventually waits for ok, a minute at most.
-func eventually(t testing.TB, what string, ok func() bool) {
-	t.Helper()
+func eventually(tb testing.TB, what string, ok func() bool) {
+	tb.Helper()
 	deadline := time.After(time.Minute)
 	for tick := time.Tick(10 * time.Millisecond); !ok(); {
 		select {
 		case <-tick:
 		case <-deadline:
-			t.Fatalf("still not: %s", what)
+			tb.Fatalf("still not: %s", what)
 		}
 	}
 }
 
 // counts returns the states of f that are not empty.
-func counts[TTx any](t testing.TB, c *durable.Client[TTx], f durable.Filter) map[durable.State]int {
-	t.Helper()
-	all, err := c.Count(t.Context(), f)
+func counts[TTx any](tb testing.TB, c *durable.Client[TTx], f durable.Filter) map[durable.State]int {
+	tb.Helper()
+	all, err := c.Count(tb.Context(), f)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	for s, n := range all {
 		if n == 0 {
@@ -235,11 +235,11 @@ func counts[TTx any](t testing.TB, c *durable.Client[TTx], f durable.Filter) map
 	return all
 }
 
-func list[TTx any](t testing.TB, c *durable.Client[TTx], f durable.Filter) (all []durable.Job) {
-	t.Helper()
-	for job, err := range c.List(t.Context(), f) {
+func list[TTx any](tb testing.TB, c *durable.Client[TTx], f durable.Filter) (all []durable.Job) {
+	tb.Helper()
+	for job, err := range c.List(tb.Context(), f) {
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		all = append(all, job)
 	}
@@ -281,14 +281,14 @@ var shared struct {
 
 var errNoPostgres = errors.New("no PostgreSQL server is installed (Debian: apt-get install postgresql)")
 
-func sharedServer(t testing.TB) *server {
-	t.Helper()
+func sharedServer(tb testing.TB) *server {
+	tb.Helper()
 	shared.Do(func() { shared.server, shared.err = newServer() })
 	if errors.Is(shared.err, errNoPostgres) && !slices.Contains(strings.Split(os.Getenv("EVENTBUS_REQUIRE"), ","), "postgres") {
-		t.Skip(shared.err)
+		tb.Skip(shared.err)
 	}
 	if shared.err != nil {
-		t.Fatal(shared.err)
+		tb.Fatal(shared.err)
 	}
 	return shared.server
 }

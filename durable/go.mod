@@ -13,6 +13,7 @@ require (
 	github.com/riverqueue/river/rivertype v0.47.0
 	go.uber.org/goleak v1.3.0
 	modernc.org/sqlite v1.50.0
+	pgregory.net/rapid v1.3.0
 )
 
 require (

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,6 +27,8 @@ const (
 	Done     State = "done"     // completed; River deletes it after CompletedJobRetentionPeriod
 )
 
+var allStates = []State{Waiting, Running, Retrying, GivenUp, Done}
+
 var states = map[State][]rivertype.JobState{
 	Waiting:  {rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateScheduled},
 	Running:  {rivertype.JobStateRunning},
@@ -42,20 +45,20 @@ type Filter struct {
 	States   []State
 }
 
-// Count returns how many reactions there are in each state that f admits, also
-// where there are none.
+// Count returns how many reactions fit f, for each state of f.States, or of all
+// where that is nil; it is 0 where there are none.
 func (c *Client[TTx]) Count(ctx context.Context, f Filter) (map[State]int, error) {
-	counts := map[State]int{}
-	var columns []string
-	var of []State
-	for s := range states {
-		if f.admits(s) {
-			of = append(of, s)
-			columns = append(columns, "count(CASE WHEN state IN ('"+join(states[s], "','")+"') THEN 1 END)")
-		}
+	of := allStates
+	if f.States != nil {
+		of = f.States
 	}
+	counts := map[State]int{}
 	if len(of) == 0 {
 		return counts, nil
+	}
+	var columns []string
+	for _, s := range of {
+		columns = append(columns, "count(CASE WHEN "+isIn(s)+" THEN 1 END)")
 	}
 	table := "river_job"
 	if c.schema != "" {
@@ -247,21 +250,13 @@ func (c *Client[TTx]) names(name string) []string {
 	return []string{name}
 }
 
-func (f Filter) admits(s State) bool {
-	for _, t := range f.States {
-		if s == t {
-			return true
-		}
+// isIn is SQL for a job in state s.
+func isIn(s State) string {
+	tests := []string{"false"}
+	for _, state := range states[s] {
+		tests = append(tests, "state = '"+string(state)+"'")
 	}
-	return f.States == nil
-}
-
-func join(all []rivertype.JobState, sep string) string {
-	var texts []string
-	for _, s := range all {
-		texts = append(texts, string(s))
-	}
-	return strings.Join(texts, sep)
+	return strings.Join(tests, " OR ")
 }
 
 func jobOf(row *rivertype.JobRow) (Job, error) {
@@ -274,15 +269,13 @@ func jobOf(row *rivertype.JobRow) (Job, error) {
 
 func newJob(row *rivertype.JobRow, a args) Job {
 	job := Job{
-		ID: row.ID, Key: a.Key, Reaction: a.Reaction, Metadata: a.Metadata, Time: a.Time,
-		Event:   eventbus.Data{Domain: a.Domain, Action: a.Action, RawParams: a.Params},
+		ID: row.ID, Key: a.Event.Key, Reaction: a.Reaction, Metadata: a.Event.Metadata, Time: a.Event.Time,
+		Event:   eventbus.Data{Domain: a.Event.Domain, Action: a.Event.Action, RawParams: a.Event.Params},
 		Attempt: row.Attempt, MaxAttempts: row.MaxAttempts, NextRun: row.ScheduledAt,
 	}
 	for s, all := range states {
-		for _, state := range all {
-			if row.State == state {
-				job.State = s
-			}
+		if slices.Contains(all, row.State) {
+			job.State = s
 		}
 	}
 	if n := len(row.Errors); n > 0 {

@@ -141,18 +141,18 @@ func (s *server) url(database string) string {
 }
 
 // database makes an empty one and returns its URL.
-func (s *server) database(t testing.TB) string {
-	t.Helper()
-	conn, err := pgx.Connect(t.Context(), s.url("postgres"))
+func (s *server) database(tb testing.TB) string {
+	tb.Helper()
+	conn, err := pgx.Connect(tb.Context(), s.url("postgres"))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	name := fmt.Sprintf("test_%d", shared.n.Add(1))
-	if _, err := conn.Exec(t.Context(), "CREATE DATABASE "+name); err != nil {
-		t.Fatal(err)
+	if _, err := conn.Exec(tb.Context(), "CREATE DATABASE "+name); err != nil {
+		tb.Fatal(err)
 	}
-	if err := conn.Close(t.Context()); err != nil {
-		t.Fatal(err)
+	if err := conn.Close(tb.Context()); err != nil {
+		tb.Fatal(err)
 	}
 	return s.url(name)
 }

@@ -133,6 +133,7 @@ func takeOrders(ctx context.Context, dir string) error {
 }
 
 func TestProofKilled(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	e := openSQLite(t, filepath.Join(dir, "test.db"))
 	kills := scale(20, 200)
@@ -231,6 +232,7 @@ func drain(ctx context.Context, url string) error {
 }
 
 func TestProofThreeProcesses(t *testing.T) {
+	t.Parallel()
 	url := sharedServer(t).database(t)
 	e := connect(t, url)
 	for _, table := range []string{"ran (number text, pid integer)", "ready (pid integer)"} {
@@ -284,6 +286,7 @@ func TestProofThreeProcesses(t *testing.T) {
 }
 
 func TestProofDatabaseGoesAway(t *testing.T) {
+	t.Parallel()
 	sharedServer(t) // skips where there is none
 	s, err := newServer()
 	if err != nil {

@@ -3,6 +3,7 @@ package durable
 import (
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -25,10 +26,15 @@ const kind = "eventbus_reaction"
 // unknownDelay is the time between two looks at a job whose name is unknown.
 const unknownDelay = time.Minute
 
-// args is what is stored of a reaction. The params are base64 there: a jsonb
-// column would change their bytes.
+// args is what is stored of a reaction.
 type args struct {
-	Reaction string            `json:"reaction"`
+	Reaction string `json:"reaction"`
+	Event    event  `json:"event"`
+}
+
+// event is a single string in the arguments: PostgreSQL indexes each key and
+// value of those, at each change of the job's state.
+type event struct {
 	Key      string            `json:"key"`
 	Domain   string            `json:"domain"`
 	Action   string            `json:"action"`
@@ -36,6 +42,12 @@ type args struct {
 	Metadata map[string]string `json:"metadata,omitempty"`
 	Time     time.Time         `json:"time"`
 }
+
+type plainEvent event
+
+func (e event) MarshalText() ([]byte, error) { return json.Marshal(plainEvent(e)) }
+
+func (e *event) UnmarshalText(text []byte) error { return json.Unmarshal(text, (*plainEvent)(e)) }
 
 func (args) Kind() string { return kind }
 
@@ -99,10 +111,10 @@ func (c *Client[TTx]) reaction(name string) *reaction {
 }
 
 func (c *Client[TTx]) insert(ctx context.Context, name string, data eventbus.Data) error {
-	a := args{
-		Reaction: name, Key: rand.Text(), Domain: data.Domain, Action: data.Action,
+	a := args{name, event{
+		Key: rand.Text(), Domain: data.Domain, Action: data.Action,
 		Params: data.RawParams, Metadata: metadata.All(ctx), Time: time.Now().UTC(),
-	}
+	}}
 	var opts *river.InsertOpts
 	if c.insertOpts != nil {
 		opts = c.insertOpts(name, data)
@@ -190,16 +202,16 @@ type worker[TTx any] struct {
 }
 
 func (w *worker[TTx]) Work(ctx context.Context, job *river.Job[args]) error {
-	a, log := job.Args, w.client.log
-	attrs := []slog.Attr{slog.String("reaction", a.Reaction), slog.String("domain", a.Domain), slog.String("action", a.Action),
-		slog.Int64("job", job.ID), slog.String("key", a.Key)}
-	r := w.client.reaction(a.Reaction)
+	e, log := job.Args.Event, w.client.log
+	attrs := []slog.Attr{slog.String("reaction", job.Args.Reaction), slog.String("domain", e.Domain), slog.String("action", e.Action),
+		slog.Int64("job", job.ID), slog.String("key", e.Key)}
+	r := w.client.reaction(job.Args.Reaction)
 	if r == nil {
 		log.LogAttrs(ctx, slog.LevelError, "durable: no reaction of that name is registered here; it stays stored", attrs...)
 		return river.JobSnooze(unknownDelay)
 	}
-	data := eventbus.Data{Domain: a.Domain, Action: a.Action, RawParams: a.Params}
-	err := r.run(context.WithValue(metadata.WithAll(ctx, a.Metadata), contextKey{}, job), data)
+	data := eventbus.Data{Domain: e.Domain, Action: e.Action, RawParams: e.Params}
+	err := r.run(context.WithValue(metadata.WithAll(ctx, e.Metadata), contextKey{}, job), data)
 	if err == nil || errors.As(err, new(*river.JobSnoozeError)) {
 		return err
 	}

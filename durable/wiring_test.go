@@ -4,12 +4,14 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"log/slog"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"example.com/eventbus"
 	"example.com/eventbus/durable"
+	"github.com/google/go-cmp/cmp"
 	"github.com/riverqueue/river"
 )
 
@@ -117,5 +119,64 @@ func TestWithoutTables(t *testing.T) {
 		if err := c.Migrate(t.Context()); err != nil {
 			t.Errorf("migrate: %v", err)
 		}
+	}
+}
+
+// Not parallel: it replaces slog's default logger.
+func TestTheDefaultLogger(t *testing.T) {
+	var log logbook
+	defer slog.SetDefault(slog.Default())
+	slog.SetDefault(slog.New(slog.NewJSONHandler(&log, nil)))
+	e := openSQLite(t, filepath.Join(t.TempDir(), "test.db"))
+	c, err := durable.New(e.driver, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	start(t, c)
+	if _, err := c.River().Insert(t.Context(), stranger{}, nil); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it is logged", func() bool { return log.has(`"level":"ERROR"`, "no reaction of that name", `"reaction":"who"`) })
+}
+
+// stranger is a reaction that nobody knows.
+type stranger struct {
+	Reaction string `json:"reaction"`
+}
+
+func (stranger) Kind() string                 { return "eventbus_reaction" }
+func (stranger) MarshalJSON() ([]byte, error) { return []byte(`{"reaction": "who"}`), nil }
+
+// River's own defaults lose what was given up after a day or a week, and let an
+// hour pass before the dead count as dead.
+func TestDefaults(t *testing.T) {
+	t.Parallel()
+	e := openSQLite(t, filepath.Join(t.TempDir(), "test.db"))
+	c, bus := e.client(t, nil), eventbus.New(nil)
+	var got runs
+	bus.Register("order", "placed", got.handle(nil), c.Reaction("mail"))
+	for i, state := range []string{
+		"state = 'completed', finalized_at = datetime('now', '-30 days')",
+		"state = 'discarded', finalized_at = datetime('now', '-30 days')",
+		"state = 'cancelled', finalized_at = datetime('now', '-30 days')",
+		"state = 'running', attempt = 1, attempted_at = datetime('now', '-6 minutes')",
+		"state = 'running', attempt = 1, attempted_at = datetime('now', '-4 minutes')",
+	} {
+		e.dispatch(t, bus, numbered(i))
+		if err := e.exec(t.Context(), "UPDATE river_job SET "+state+" WHERE state = 'available'"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	start(t, c)
+	eventually(t, "the first is cleaned away and the fourth has run", func() bool {
+		return len(list(t, c, durable.Filter{States: []durable.State{durable.Done}})) == 1 && len(got.get()) == 1
+	})
+	want := map[string]durable.State{"1": durable.GivenUp, "2": durable.GivenUp, "3": durable.Done, "4": durable.Running}
+	states := map[string]durable.State{}
+	for _, job := range list(t, c, durable.Filter{}) {
+		states[string(job.Event.RawParams)] = job.State
+	}
+	if diff := cmp.Diff(want, states); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
