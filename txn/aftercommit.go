@@ -97,7 +97,7 @@ type deferred struct {
 	data    eventbus.Data
 	next    eventbus.Func
 	ctx     context.Context
-	failed  func(context.Context, error)
+	report  func(context.Context, error)
 }
 
 // putOff adds next to what runs after the commit.
@@ -115,7 +115,7 @@ func putOff(ctx context.Context, h eventbus.Handler, data eventbus.Data, next ev
 	if f.scope.done {
 		return ErrDone
 	}
-	f.scope.after = append(f.scope.after, deferred{h, data, next, detached, f.failed})
+	f.scope.after = append(f.scope.after, deferred{h, data, next, detached, f.report})
 	return nil
 }
 
@@ -131,7 +131,7 @@ func runAll(all []deferred) {
 				}
 			}()
 			if err := d.run(); err != nil {
-				d.failed(d.ctx, err)
+				d.report(d.ctx, err)
 			}
 			returned = true
 		}()

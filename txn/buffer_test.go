@@ -31,7 +31,7 @@ func orderBus(e *engine) *eventbus.Bus {
 
 func add(t *testing.T, b *txn.Buffer, actions string) {
 	t.Helper()
-	for _, action := range strings.Fields(actions) {
+	for action := range strings.FieldsSeq(actions) {
 		if err := b.Add(eventbus.MustData("order", action, "hunter2")); err != nil {
 			t.Errorf("add %s: %v", action, err)
 		}

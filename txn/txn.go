@@ -20,10 +20,10 @@
 //
 // Run commits when its function returns nil. It rolls back when the function
 // returns an error, panics or calls runtime.Goexit, and when the context is done
-// by then; panic and Goexit go on afterwards. Run's error means that the
-// transaction is not known to be committed, and nothing else: nil means that it
-// is. What a handler does after the commit can't change that, so its failures go
-// to Options.OnError, and the handlers after it still run.
+// by then; panic and Goexit go on afterwards. The outermost Run's error means
+// that the transaction is not known to be committed, and nothing else: nil means
+// that it is. What a handler does after the commit can't change that, so its
+// failures go to Options.OnError, and the handlers after it still run.
 //
 // A Run within a Run on the same database joins the outer transaction: it
 // neither commits nor rolls back, and what was put off waits for the outermost
@@ -57,6 +57,11 @@
 // MySQL undo the failed statement alone and go on, so what a handler did before
 // its error is committed, if its caller swallows that. Return the errors of Call
 // and Publish, and both agree. On MySQL a DDL statement commits there and then.
+//
+// A transaction holds a connection. With all connections of a sql.DB in
+// transactions, a query past the transaction waits for one, for ever if it is
+// its own caller who holds it; so does a Run that starts from Detach. After the
+// commit the connection is free again.
 package txn
 
 import (
@@ -91,9 +96,9 @@ type Options struct {
 	// OnError is given what can't be returned: a handler that failed or
 	// panicked after the commit, as a *eventbus.HandlerError that names the
 	// handler and the event, and a failed rollback while a panic goes on. It is
-	// called on the goroutine of the run, with the handler's context. A Run
-	// that joins another has its own for what it puts off, if it sets one. The
-	// default logs at Error to slog.Default, without params.
+	// called on the goroutine of the run, with a context like the handler's. A
+	// Run that joins another has its own for what it puts off, if it sets one.
+	// The default logs at Error to slog.Default, without params.
 	OnError func(ctx context.Context, err error)
 }
 
@@ -154,7 +159,7 @@ func RunScope[S Scope](ctx context.Context, db any, begin func(context.Context) 
 	if opts != nil {
 		f.scope.opts = opts.Tx
 	}
-	after, err := f.scope.run(f.in(ctx), fn, f.failed)
+	after, err := f.scope.run(f.in(ctx), fn, f.report)
 	if err != nil {
 		return err
 	}
@@ -229,8 +234,8 @@ func (f frame) in(ctx context.Context) context.Context {
 	return context.WithValue(ctx, contextKey{}, f)
 }
 
-// failed reports what nobody can be told by a return.
-func (f frame) failed(ctx context.Context, err error) {
+// report tells OnError what nobody can be told by a return.
+func (f frame) report(ctx context.Context, err error) {
 	if f.onError != nil {
 		f.onError(ctx, err)
 		return
@@ -262,7 +267,7 @@ type scope struct {
 
 // run calls fn and commits or rolls back. It returns what was put off, if it
 // commits.
-func (s *scope) run(ctx context.Context, fn func(context.Context) error, failed func(context.Context, error)) (after []deferred, err error) {
+func (s *scope) run(ctx context.Context, fn func(context.Context) error, report func(context.Context, error)) (after []deferred, err error) {
 	committing := false
 	defer func() {
 		s.finish()
@@ -273,9 +278,9 @@ func (s *scope) run(ctx context.Context, fn func(context.Context) error, failed 
 		switch {
 		case rerr == nil:
 		case err != nil:
-			err = errors.Join(err, fmt.Errorf("txn: roll back: %w", rerr))
+			err = fmt.Errorf("%w; txn: roll back: %w", err, rerr)
 		default: // fn panicked, or called runtime.Goexit
-			failed(Detach(ctx), fmt.Errorf("txn: roll back after a panic: %w", rerr))
+			report(Detach(ctx), fmt.Errorf("txn: roll back after a panic: %w", rerr))
 		}
 	}()
 	if err := call(ctx, fn); err != nil {

@@ -231,9 +231,12 @@ func TestARollbackThatFailsIsReported(t *testing.T) {
 		if !errors.Is(err, errFn) || !errors.Is(err, errRollback) {
 			t.Errorf("after an error: got %v, want both errors", err)
 		}
+		if want := "fn failed; txn: roll back: connection lost"; err.Error() != want {
+			t.Errorf("got %q, want %q", err, want)
+		}
 		var reported []error
 		opts := &txn.Options{OnError: func(_ context.Context, err error) { reported = append(reported, err) }}
-		how := outcome(func() { run(t.Context(), opts, func(context.Context) error { panic("boom") }) })
+		how := outcome(func() { _ = run(t.Context(), opts, func(context.Context) error { panic("boom") }) })
 		if how != "boom" || len(reported) != 1 || !errors.Is(reported[0], errRollback) {
 			t.Errorf("after a panic: panic %v, OnError was given %v", how, reported)
 		}
