@@ -18,8 +18,9 @@ import (
 	"example.com/eventbus/metadata"
 )
 
-// reactions returns the client that stores reactions in db and runs them.
-func reactions(db *sql.DB, log *slog.Logger) (*durable.Client[*sql.Tx], error) {
+// reactions returns the client that stores reactions in db and runs them, again
+// when retry says where they fail; nil is River's default.
+func reactions(db *sql.DB, log *slog.Logger, retry river.ClientRetryPolicy) (*durable.Client[*sql.Tx], error) {
 	return durable.New(riversqlite.New(db), &durable.Options{
 		AutoCommit: true, // billing/refunded follows a commit and has no transaction
 		River: river.Config{
@@ -29,7 +30,7 @@ func reactions(db *sql.DB, log *slog.Logger) (*durable.Client[*sql.Tx], error) {
 			Queues:            map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: 1}},
 			FetchCooldown:     time.Millisecond,
 			FetchPollInterval: 5 * time.Millisecond,
-			RetryPolicy:       later{},
+			RetryPolicy:       retry,
 		},
 	})
 }
@@ -87,14 +88,20 @@ func (r *runs) spans() []*span {
 	return slices.Clone(r.all)
 }
 
-// settle waits until every reaction that is stored has run, and returns how many
-// have failed and wait for another time.
+// settle waits until every reaction that is stored has run, the mailer's too, and
+// returns how many here have failed and wait for another time.
 func (s *shop) settle(ctx context.Context) (failed int, err error) {
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		n, err := s.reactions.Count(ctx, durable.Filter{})
-		if err != nil || n[durable.Waiting]+n[durable.Running] == 0 {
+		if err != nil {
+			return 0, err
+		}
+		if n[durable.Waiting]+n[durable.Running] == 0 {
+			if s.remote != nil {
+				err = s.remote.settle(ctx)
+			}
 			return n[durable.Retrying] + n[durable.GivenUp], err
 		}
 		select {

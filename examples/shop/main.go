@@ -3,8 +3,10 @@
 // one place, shop.go.
 //
 //	go run ./examples/shop
+//	go run ./examples/shop -mailer
 //
-// It reads commands as JSON lines and prints what each of them set off.
+// It reads commands as JSON lines and prints what each of them set off. The second
+// command runs package mail, as it is, in a process of its own: see remote.go.
 //
 // What the packages do with the bus:
 //
@@ -41,7 +43,7 @@ import (
 
 const usage = `Shop runs a small shop on an event bus and shows what each command sets off.
 
-Usage: shop [-v] [file]
+Usage: shop [-v] [-mailer] [file]
 
 It reads the commands from the file, from standard input if that is "-", and
 without one from a file of its own. A line holds one JSON object:
@@ -59,8 +61,10 @@ A line that is no command is reported and passed over.
 Orders, users, and the mails to be sent are stored in a SQLite database of the
 run's own. Mails go out as they are committed; the report shows them at the end.
 
-  -v  log every dispatch, and each handler that fails, to standard error
-  -h  show this help
+  -mailer  send the mails from a process of its own, fed through a NATS server
+           within this one; needs the go command, to build the mailer
+  -v       log every dispatch, and each handler that fails, to standard error
+  -h       show this help
 
 Exit status: 0 if every line was a command, whatever became of it; 1 if one
 wasn't; 2 if the input can't be read or the output can't be written.
@@ -78,6 +82,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("shop", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	verbose := flags.Bool("v", false, "")
+	mailer := flags.Bool("mailer", false, "")
 	err := flags.Parse(args)
 	if err == nil && flags.NArg() > 1 {
 		err = fmt.Errorf("%d files given, want at most one", flags.NArg())
@@ -85,7 +90,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	var bad int
 	switch {
 	case err == nil:
-		bad, err = runFile(flags.Arg(0), *verbose, stdin, stdout, stderr)
+		bad, err = runFile(flags.Arg(0), *verbose, *mailer, stdin, stdout, stderr)
 	case errors.Is(err, flag.ErrHelp):
 		_, err = io.WriteString(stdout, usage)
 	default:
@@ -103,7 +108,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 
 // runFile runs the commands of a file, of standard input for "-", and the shop's
 // own for "". It returns how many lines were no commands.
-func runFile(name string, verbose bool, stdin io.Reader, stdout, stderr io.Writer) (bad int, err error) {
+func runFile(name string, verbose, mailer bool, stdin io.Reader, stdout, stderr io.Writer) (bad int, err error) {
 	var in io.Reader
 	switch name {
 	case "":
@@ -133,7 +138,21 @@ func runFile(name string, verbose bool, stdin io.Reader, stdout, stderr io.Write
 	ctx := context.Background()
 	bus := eventbus.New(newLog(slog.LevelDebug), trace)
 	bus.Intercept(trace)
-	shop, err := open(ctx, bus, newLog(slog.LevelWarn), filepath.Join(dir, "shop.db"))
+	var mails *remote
+	if mailer {
+		log := io.Discard
+		if verbose {
+			log = stderr
+		}
+		if mails, err = openRemote(ctx, dir, log); err != nil {
+			return 0, err
+		}
+		defer func() { err = errors.Join(err, mails.close()) }()
+		if err := mails.start(); err != nil {
+			return 0, err
+		}
+	}
+	shop, err := open(ctx, bus, newLog(slog.LevelWarn), filepath.Join(dir, "shop.db"), mails)
 	if err != nil {
 		return 0, err
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/lmittmann/tint"
 
 	"example.com/eventbus"
+	"example.com/eventbus/examples/shop/mail"
 	"example.com/eventbus/examples/shop/order"
 )
 
@@ -105,8 +106,21 @@ func (r *report) later(spans []*span) {
 	if len(spans) == 0 {
 		return
 	}
-	r.log.Debug(fmt.Sprintf("%10s  the mails: stored above with what they report, sent once that is committed", "later"))
+	r.log.Debug(fmt.Sprintf("%10s  what is stored above, run after its commit", "later"))
 	r.tree(spans, "")
+	fmt.Fprintln(r.w)
+}
+
+// mails prints what the mailer's process sent.
+func (r *report) mails(mails []mail.Message) {
+	r.log.Debug(fmt.Sprintf("%10s  what its process sent of that", "mailer"))
+	for i, m := range mails {
+		branch := "├─ "
+		if i == len(mails)-1 {
+			branch = "└─ "
+		}
+		r.log.Debug(fmt.Sprintf("%10s  %s%s: %s", "", branch, m.To, m.Subject))
+	}
 	fmt.Fprintln(r.w)
 }
 
@@ -115,7 +129,15 @@ func (r *report) summary(ctx context.Context, s *shop, bad int) error {
 	if err != nil {
 		return err
 	}
-	r.later(s.runs.spans())
+	runs := s.runs.spans()
+	r.later(runs)
+	var mails []mail.Message
+	if s.remote != nil {
+		if mails, err = s.remote.mails(); err != nil {
+			return err
+		}
+		r.mails(mails)
+	}
 	users, err := s.users.Count(ctx)
 	if err != nil {
 		return err
@@ -131,7 +153,11 @@ func (r *report) summary(ctx context.Context, s *shop, bad int) error {
 	row("orders", "placed", orders[order.StatePlaced], "shipped", orders[order.StateShipped], "cancelled", orders[order.StateCancelled], "pending", orders[order.StatePending])
 	row("inventory", "mug", s.stock.Free("mug"), "pot", s.stock.Free("pot"), "tray", s.stock.Free("tray"))
 	row("billing", "balance", fmt.Sprintf("€%d.%02d", s.ledger.Balance()/100, s.ledger.Balance()%100))
-	row("mail", "sent", s.post.count(), "to_be_retried", unsent)
+	if s.remote == nil {
+		row("mail", "sent", s.post.count(), "to_be_retried", unsent)
+	} else {
+		row("mail", "forwarded", len(runs)-unsent, "to_be_retried", unsent, "sent", len(mails))
+	}
 	row("audit", "recorded", len(s.audit.Entries()))
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/riverqueue/river"
 	_ "modernc.org/sqlite" // the driver
 
 	"example.com/eventbus"
@@ -39,16 +40,18 @@ type shop struct {
 	db        *sql.DB
 	reactions *durable.Client[*sql.Tx]
 	runs      runs
+	remote    *remote // nil where package mail runs here
 }
 
 // open puts the shop together, with its database in file. The reactions stored
 // there don't run before start; log hears of those that fail.
-func open(ctx context.Context, bus *eventbus.Bus, log *slog.Logger, file string) (*shop, error) {
+// Package mail runs here, unless there is a remote.
+func open(ctx context.Context, bus *eventbus.Bus, log *slog.Logger, file string, remote *remote) (*shop, error) {
 	db, err := openDB(file)
 	if err != nil {
 		return nil, err
 	}
-	s := &shop{post: new(post), bus: bus, db: db}
+	s := &shop{post: new(post), bus: bus, db: db, remote: remote}
 	if err := s.wire(ctx, log); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
@@ -67,7 +70,11 @@ func openDB(file string) (*sql.DB, error) {
 // wire has every package register its handlers. They run in the order in which
 // they are registered, which is that of the calls below.
 func (s *shop) wire(ctx context.Context, log *slog.Logger) (err error) {
-	if s.reactions, err = reactions(s.db, log); err != nil {
+	var retry river.ClientRetryPolicy = later{}
+	if s.remote != nil {
+		retry = nil
+	}
+	if s.reactions, err = reactions(s.db, log, retry); err != nil {
 		return err
 	}
 	if err := s.reactions.Migrate(ctx); err != nil {
@@ -79,7 +86,11 @@ func (s *shop) wire(ctx context.Context, log *slog.Logger) (err error) {
 	}
 	s.stock = inventory.Wire(s.bus, stock) // before billing: no charge for what isn't there
 	s.ledger = billing.Wire(s.bus, new(bank))
-	durably(s.bus, s.reactions, "mail", s.runs.trace, func(bus *eventbus.Bus) { mail.Wire(bus, s.post.send) })
+	if s.remote == nil {
+		durably(s.bus, s.reactions, "mail", s.runs.trace, func(bus *eventbus.Bus) { mail.Wire(bus, s.post.send) })
+	} else {
+		durably(s.bus, s.reactions, "forward", s.runs.trace, s.remote.wire)
+	}
 	s.users, err = user.Wire(ctx, s.bus, s.db)
 	return err
 }

@@ -121,7 +121,7 @@ func TestNoMailOfWhatIsRolledBack(t *testing.T) {
 // A process that never starts to run what it stores is one that died in time.
 func TestMailsSurviveTheProcess(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "shop.db")
-	first, err := open(t.Context(), eventbus.New(nil), slog.New(slog.DiscardHandler), file)
+	first, err := open(t.Context(), eventbus.New(nil), slog.New(slog.DiscardHandler), file, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +130,7 @@ func TestMailsSurviveTheProcess(t *testing.T) {
 	if err != nil || first.post.count() > 0 {
 		t.Fatalf("%v, and %d mails sent, want none", err, first.post.count())
 	}
-	second, err := open(t.Context(), eventbus.New(nil), slog.New(slog.DiscardHandler), file)
+	second, err := open(t.Context(), eventbus.New(nil), slog.New(slog.DiscardHandler), file, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -315,7 +315,7 @@ func openShop(t *testing.T) (*shop, *[]string) {
 			return err
 		}
 	})
-	s, err := open(t.Context(), bus, slog.New(slog.DiscardHandler), filepath.Join(t.TempDir(), "shop.db"))
+	s, err := open(t.Context(), bus, slog.New(slog.DiscardHandler), filepath.Join(t.TempDir(), "shop.db"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
