@@ -74,23 +74,23 @@ func TestBadLines(t *testing.T) {
 		{"just too long", strings.Repeat(" ", maxLine) + "x", `the line is longer than 65536 bytes`},
 		{"far too long", strings.Repeat("x", 5*maxLine), `the line is longer than 65536 bytes`},
 	}
-	for i, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			end := []string{"\n", "\r\n"}[i%2]
-			status, stdout, stderr := runShop(t, strings.Join([]string{
-				`{"do": "sign-up", "user": "before", "email": "a@mail.example"}`,
-				"", tt.line,
-				`{"do": "sign-up", "user": "after", "email": "b@mail.example"}`,
-			}, end), "-")
-			if want := "standard input:3: " + tt.want + "\n"; status != 1 || stderr != want {
-				t.Errorf("exit status %d and standard error\n%swant 1 and\n%s", status, stderr, want)
-			}
-			for _, want := range []string{"line 1  sign up before\n", "line 4  sign up after\n", "done=2 refused=0 bad_lines=1\n"} {
-				if !strings.Contains(stdout, want) {
-					t.Errorf("the rest didn't go on: no %q in\n%s", want, stdout)
-				}
-			}
-		})
+	for _, end := range []string{"\n", "\r\n"} {
+		var input, want strings.Builder
+		for i, tt := range tests {
+			fmt.Fprintf(&input, `{"do": "sign-up", "user": "u-%d", "email": "a@mail.example"}%s%s%s%s`, i, end, end, tt.line, end)
+			fmt.Fprintf(&want, "%s: standard input:%d: %s\n", tt.name, 3*i+3, tt.want)
+		}
+		status, stdout, stderr := runShop(t, input.String(), "-")
+		var got strings.Builder
+		for i, line := range slices.Collect(strings.Lines(stderr)) {
+			fmt.Fprintf(&got, "%s: %s", tests[min(i, len(tests)-1)].name, line)
+		}
+		if diff := cmp.Diff(want.String(), got.String()); diff != "" || status != 1 {
+			t.Errorf("lines that end in %q: exit status %d, want 1; standard error (-want +got):\n%s", end, status, diff)
+		}
+		if want := fmt.Sprintf("done=%d refused=0 bad_lines=%d\n", len(tests), len(tests)); !strings.Contains(stdout, want) {
+			t.Errorf("the rest didn't go on: no %q in\n%s", want, stdout)
+		}
 	}
 }
 
