@@ -34,6 +34,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync"
 
 	"github.com/lmittmann/tint"
 
@@ -124,11 +125,12 @@ func runFile(name string, verbose, mailer bool, stdin io.Reader, stdout, stderr 
 		in = f
 	}
 
+	stderr, coloured := &locked{w: stderr}, colours(stderr)
 	newLog := func(level slog.Level) *slog.Logger {
 		if !verbose {
 			return slog.New(slog.DiscardHandler)
 		}
-		return slog.New(tint.NewTextHandler(stderr, &tint.Options{Level: level, NoColor: !colours(stderr)}))
+		return slog.New(tint.NewTextHandler(stderr, &tint.Options{Level: level, NoColor: !coloured}))
 	}
 	dir, err := os.MkdirTemp("", "shop-")
 	if err != nil {
@@ -186,6 +188,19 @@ func runFile(name string, verbose, mailer bool, stdin io.Reader, stdout, stderr 
 		return bad, fmt.Errorf("write the report: %w", err)
 	}
 	return bad, nil
+}
+
+// locked is a writer for several goroutines: the shop's, River's and the one that
+// copies what the mailer says.
+type locked struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+func (l *locked) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.w.Write(p)
 }
 
 // colours reports whether w is a terminal that wants them.

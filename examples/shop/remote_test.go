@@ -41,7 +41,7 @@ func TestMailerSendsWhatTheShopWould(t *testing.T) {
 // dead: no mail is lost. One is sent twice where a kill came between the mail and
 // the note that it is sent.
 func TestMailerIsKilled(t *testing.T) {
-	const kills, rounds = 5, 30
+	const kills, rounds = 3, 15
 	dir := t.TempDir()
 	mailer, err := openRemote(t.Context(), dir, os.Stderr)
 	if err != nil {

@@ -44,8 +44,8 @@ type shop struct {
 }
 
 // open puts the shop together, with its database in file. The reactions stored
-// there don't run before start; log hears of those that fail.
-// Package mail runs here, unless there is a remote.
+// there don't run before start; log hears of those that fail. Package mail runs
+// here, unless there is a remote.
 func open(ctx context.Context, bus *eventbus.Bus, log *slog.Logger, file string, remote *remote) (*shop, error) {
 	db, err := openDB(file)
 	if err != nil {
@@ -70,9 +70,9 @@ func openDB(file string) (*sql.DB, error) {
 // wire has every package register its handlers. They run in the order in which
 // they are registered, which is that of the calls below.
 func (s *shop) wire(ctx context.Context, log *slog.Logger) (err error) {
-	var retry river.ClientRetryPolicy = later{}
-	if s.remote != nil {
-		retry = nil
+	var retry river.ClientRetryPolicy // River's own begins with a second, which suits a broker that was away
+	if s.remote == nil {
+		retry = later{}
 	}
 	if s.reactions, err = reactions(s.db, log, retry); err != nil {
 		return err

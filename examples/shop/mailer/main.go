@@ -78,7 +78,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	}
 	defer func() { err = errors.Join(err, post.close()) }()
 	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	bus := eventbus.New(log)
+	bus := eventbus.New(nil) // the router logs what fails
 	mail.Wire(bus, post.send)
 	return dispatch(ctx, *url, *topic, watermill.NewSlogLogger(log), bus.Publish)
 }
