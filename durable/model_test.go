@@ -50,7 +50,7 @@ func TestStoredAsInAModel(t *testing.T) {
 		}
 		change := func(do func(context.Context, durable.Filter) (int, error), from []durable.State, to durable.State) {
 			var f durable.Filter
-			fits := func(key) bool { return true }
+			var fits func(key) bool
 			if all := ids(); len(all) > 0 && rapid.Bool().Draw(rt, "by id") {
 				k := rapid.SampledFrom(slices.SortedFunc(maps.Keys(all), func(x, y key) int {
 					return cmp.Or(cmp.Compare(x.number, y.number), cmp.Compare(x.reaction, y.reaction))
