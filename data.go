@@ -3,7 +3,6 @@ package eventbus
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 )
@@ -35,8 +34,7 @@ func NewData(domain, action string, params any) (Data, error) {
 	if err != nil {
 		return Data{}, fmt.Errorf("eventbus: make %v: encode %T: %w", d, params, unquoted{err})
 	}
-	d.RawParams = raw
-	return d, nil
+	return Data{domain, action, raw}, nil
 }
 
 // MustData is NewData for params whose static type always encodes: strings,
@@ -56,7 +54,7 @@ func (d Data) String() string { return d.Domain + "/" + d.Action }
 // check refuses an event without a name, which no handler can be registered for.
 func (d Data) check(doing string) error {
 	if d.Domain == "" || d.Action == "" {
-		return fmt.Errorf("eventbus: %s %q/%q: %w", doing, d.Domain, d.Action, errNoName)
+		return fmt.Errorf("eventbus: %s %q/%q: an event needs a domain and an action", doing, d.Domain, d.Action)
 	}
 	return nil
 }
@@ -81,12 +79,11 @@ func (e Event[T]) New(params T) (Data, error) { return NewData(e.Domain, e.Actio
 func (e Event[T]) Must(params T) Data { return MustData(e.Domain, e.Action, params) }
 
 // Decode returns the params of d, as the function Decode does, and refuses the
-// data of another event with a *DecodeError. An Event named Any takes the data
+// data of another event, for good (see IsPermanent). An Event named Any takes the data
 // of every event it would be registered for.
 func (e Event[T]) Decode(d Data) (T, error) {
 	if (e.Domain != Any && e.Domain != d.Domain) || (e.Action != Any && e.Action != d.Action) {
-		var zero T
-		return zero, newDecodeError[T](d, errOther)
+		return *new(T), Permanent(fmt.Errorf("eventbus: decode %v as %s/%s: the data is of another event", d, e.Domain, e.Action))
 	}
 	return Decode[T](d)
 }
@@ -96,19 +93,8 @@ func (e Event[T]) On(b *Bus, fn func(context.Context, T) error, mw ...Middleware
 	return On(b, e.Domain, e.Action, fn, mw...)
 }
 
-var (
-	errNoName = errors.New("domain and action must not be empty")
-	errOther  = errors.New("the data is of another event")
-)
-
 // unquoted is an error of encoding/json without its text, which may quote a value.
 type unquoted struct{ error }
 
-func (e unquoted) Error() string {
-	if t, ok := errors.AsType[*json.UnsupportedTypeError](e.error); ok {
-		return fmt.Sprintf("JSON has no form for a %v", t.Type)
-	}
-	return fmt.Sprintf("the encoder refuses its value (%T)", e.error)
-}
-
+func (e unquoted) Error() string { return fmt.Sprintf("encoding/json refuses it (%T)", e.error) }
 func (e unquoted) Unwrap() error { return e.error }

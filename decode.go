@@ -14,14 +14,12 @@ import (
 // without a payload gives the zero T.
 //
 // The error is a *DecodeError.
-func Decode[T any](d Data) (T, error) {
-	var v T
+func Decode[T any](d Data) (v T, err error) {
 	if len(d.RawParams) == 0 {
 		return v, nil
 	}
 	if err := json.Unmarshal(d.RawParams, &v); err != nil {
-		var zero T
-		return zero, newDecodeError[T](d, err)
+		return *new(T), newDecodeError[T](d, err)
 	}
 	return v, nil
 }
@@ -56,20 +54,13 @@ type DecodeError struct {
 }
 
 func newDecodeError[T any](d Data, err error) *DecodeError {
-	e := &DecodeError{Domain: d.Domain, Action: d.Action, Type: reflect.TypeFor[T](), Err: err}
-	e.reason = fmt.Sprintf("its own decoding failed (%T)", err)
+	e := &DecodeError{d.Domain, d.Action, reflect.TypeFor[T](), "", 0, err, fmt.Sprintf("its own decoding failed (%T)", err)}
 	if m, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		kind, _, _ := strings.Cut(m.Value, " ") // "number 300" quotes the number
-		e.Field, e.Offset = m.Field, m.Offset
-		e.reason = fmt.Sprintf("a JSON %s does not fit a Go %v", kind, m.Type)
+		e.Field, e.Offset, e.reason = m.Field, m.Offset, fmt.Sprintf("a JSON %s does not fit a Go %v", kind, m.Type)
 	} else if s, ok := errors.AsType[*json.SyntaxError](err); ok {
-		text := s.Error()
-		if _, where, ok := strings.Cut(text, "' "); ok { // "invalid character 'x' in …" quotes the character
-			text = where
-		}
-		e.Offset, e.reason = s.Offset, "not valid JSON: "+text
-	} else if err == errOther {
-		e.reason = err.Error()
+		text := strings.SplitN(s.Error(), "' ", 2) // "invalid character 'x' in …" quotes the character
+		e.Offset, e.reason = s.Offset, "not valid JSON: "+text[len(text)-1]
 	}
 	return e
 }

@@ -1,3 +1,62 @@
+// Package eventbus lets the domain packages of one program react to each other
+// without importing each other. A producer names what happened by domain and
+// action and hands over its params as JSON; the handlers registered for that
+// event run at once, on the producer's goroutine.
+//
+//	bus := eventbus.New(slog.Default())
+//
+//	// package mail, wired at startup:
+//	eventbus.On(bus, "user", "created", func(ctx context.Context, u struct{ Email string }) error {
+//		return send(ctx, u.Email, "Welcome!")
+//	})
+//
+//	// package user, in a request:
+//	err := bus.Call(ctx, eventbus.MustData("user", "created", User{ID: 7, Email: "ann@example.org"}))
+//
+// Call stops at the first error: use it where a side effect that fails must abort
+// what the producer is doing. Publish runs every handler and joins the errors:
+// use it where the handlers have no business with each other.
+//
+// # Promises
+//
+//  1. Handlers run on the goroutine that called, in the order of registration,
+//     exact and wildcard registrations together. The bus starts no goroutine.
+//  2. Call stops at the first error and returns it. Publish runs every handler and
+//     returns all errors joined, in order.
+//  3. errors.Is and errors.As reach the handler's own error; the message names the
+//     domain, the action and the handler.
+//  4. A panic in a handler is returned as a *PanicError and logged; Publish goes on
+//     to the next handler. Where a registration has middleware, that sees the panic
+//     as an error too, and its own panics are caught as well. A panic(nil) is a
+//     panic. runtime.Goexit passes.
+//  5. A dispatch runs the handlers that were registered when it began. A handler may
+//     register, unregister and dispatch. Unregistering doesn't wait for dispatches
+//     under way; doing it twice is harmless.
+//  6. No lock is held while a handler, or a middleware, runs. All methods are safe for
+//     concurrent use, and a dispatch never waits for a registration.
+//  7. An event that nobody handles is no error. Data whose domain or action is "*"
+//     reaches only the handlers registered with Any there.
+//  8. The context reaches the handlers as the outermost middleware passes it on. The
+//     bus never looks into it, so it neither adds nor hides a deadline; nil passes.
+//  9. RawParams is immutable once dispatched, for the producer too: handlers share it,
+//     wrappers may keep it. Each Decode gives its caller a value of its own.
+//  10. Events that set each other off without end come back as one *CycleError with a
+//     short message, also when each has several handlers that dispatch again and when
+//     handlers wrap the errors. Where handlers swallow errors such events may spin,
+//     but never overflow the stack. Chains of up to 1,000 nested dispatches always
+//     pass, however deep the stack that they start on.
+//  11. Misuse at wiring time (a nil handler, an empty domain or action) panics at once
+//     and says where. Bad data at run time never panics: it is an error.
+//  12. Params never appear in a log line or in the text of an error of this package:
+//     domain, action, handler, type, field, offset and the kind of cause do. What an
+//     error unwraps to, and a handler's own error, may quote them.
+//
+// # Cost
+//
+// A dispatch costs little more than a look-up and the calls. A successful one
+// allocates nothing, with or without a logger whose level is off, unless wildcards
+// bring more than 64 handlers together. Wildcards and interceptors cost nothing as
+// long as nobody uses them.
 package eventbus
 
 import (
@@ -16,6 +75,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 	"unsafe"
 )
 
@@ -46,11 +106,11 @@ type Middleware func(h Handler, next Func) Func
 // Bus hands events to the handlers registered for them. The zero Bus works and
 // logs nothing. A Bus must not be copied once it is used.
 type Bus struct {
-	log        *slog.Logger
-	mw         []Middleware
-	dispatched atomic.Bool
-	mu         sync.Mutex // held while the next table is made
-	table      atomic.Pointer[table]
+	log   *slog.Logger
+	mw    []Middleware
+	state atomic.Int64 // 0 before the first dispatch, calm, or until when all dispatches are counted, in Unix nanoseconds
+	mu    sync.Mutex   // held while the next table is made
+	table atomic.Pointer[table]
 }
 
 // New returns a Bus whose every handler is wrapped in mw, the first outermost,
@@ -74,29 +134,15 @@ func (b *Bus) Register(domain, action string, fn Func, mw ...Middleware) (unregi
 // Source is derived, as Register does.
 func (b *Bus) Handle(h Handler, fn Func, mw ...Middleware) (unregister func()) {
 	h.Name, h.Source = cmp.Or(h.Name, funcName(fn)), cmp.Or(h.Source, callSite())
-	if h.Domain == "" || h.Action == "" {
-		misuse(fmt.Sprintf("register %q/%q", h.Domain, h.Action), h.Source, errNoName.Error()+"; Any stands for all")
-	}
-	if fn == nil {
-		misuse(fmt.Sprintf("register %s/%s", h.Domain, h.Action), h.Source, "the handler is nil")
+	if h.Domain == "" || h.Action == "" || fn == nil {
+		misuse(fmt.Sprintf("register %q/%q", h.Domain, h.Action), h.Source, "a domain, an action (eventbus.Any for all) and a handler are needed")
 	}
 	if len(b.mw)+len(mw) > 0 {
 		fn = wrap(h, wrap(h, recovered(fn), mw), b.mw)
 	}
-	r := handler{fn, &entry{Handler: h}}
-	k := key{h.Domain, h.Action}
-	b.change(func(t *table) {
-		t.seq++
-		r.seq = t.seq
-		t.edit(k, func(hs []handler) []handler { return append(hs, r) }) // tables in use don't see behind their part of hs
-	})
-	return func() {
-		b.change(func(t *table) {
-			t.edit(k, func(hs []handler) []handler {
-				return slices.DeleteFunc(slices.Clone(hs), func(o handler) bool { return o.entry == r.entry })
-			})
-		})
-	}
+	r := handler{fn: fn, Handler: &h}
+	b.put(r, true)
+	return func() { b.put(r, false) }
 }
 
 // Intercept wraps every dispatch of the bus in mw, the first outermost, inside
@@ -107,20 +153,22 @@ func (b *Bus) Handle(h Handler, fn Func, mw ...Middleware) (unregister func()) {
 // is nil or returns nil.
 func (b *Bus) Intercept(mw ...Middleware) {
 	source := callSite()
-	if b.dispatched.Load() {
+	if b.state.Load() != 0 {
 		misuse("Intercept", source, "the bus has dispatched already; intercept before the first event")
 	}
-	var l [2]handler
+	l := map[string]handler{}
 	inside := new(int)
-	for mode, name := range modes {
-		h := Handler{Name: name, Source: source}
+	for _, mode := range []string{call, publish} {
+		h := Handler{Name: mode, Source: source}
 		fn := func(ctx context.Context, data Data) error { return within(ctx, data, b, mode, *inside) }
-		l[mode] = handler{recovered(wrap(h, fn, mw)), &entry{Handler: h}}
+		l[mode] = handler{fn: recovered(wrap(h, fn, mw)), Handler: &h}
 	}
-	b.change(func(t *table) {
-		t.layers = append(t.layers, l)
-		*inside = len(t.layers)
-	})
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	t := *b.current()
+	t.layers = append(t.layers, l)
+	*inside = len(t.layers)
+	b.table.Store(&t)
 }
 
 // Call runs the handlers of data's domain and action, in the order of their
@@ -137,28 +185,33 @@ func (b *Bus) Publish(ctx context.Context, data Data) error { return dispatch(ct
 // registration.
 func (b *Bus) Handlers() iter.Seq[Handler] {
 	return func(yield func(Handler) bool) {
-		for _, h := range b.current().all() {
-			if !yield(h.Handler) {
+		var all []handler
+		for _, n := range b.current().root {
+			for _, p := range *cmp.Or(n, &none) {
+				for ; p != nil; p = p.next {
+					all = append(all, p.handlers...)
+				}
+			}
+		}
+		for _, h := range inOrder(all) {
+			if !yield(*h.Handler) {
 				return
 			}
 		}
 	}
 }
 
-const call, publish = 0, 1
-
-var modes = [...]string{call: "Call", publish: "Publish"}
+const call, publish = "Call", "Publish"
 
 // dispatch is the frame by which tooDeep counts, hence noinline. That data comes
 // first, here and below, keeps it in registers.
 //
 //go:noinline
-func dispatch(ctx context.Context, data Data, b *Bus, mode int) error {
-	if !b.dispatched.Load() {
-		b.dispatched.Store(true)
-	}
-	var here byte
-	if sampled(uintptr(unsafe.Pointer(&here))) && tooDeep() {
+func dispatch(ctx context.Context, data Data, b *Bus, mode string) error {
+	// Where mode is on the stack costs nothing to know and moves with each nested
+	// dispatch: it spares most of them the throw of the dice.
+	here := uint64(uintptr(unsafe.Pointer(&mode)))
+	if state := b.state.Load(); (state != calm || here*0x9e3779b97f4a7c15>>58 == 0 && rand.Uint32()%32 == 0) && b.tooDeep(state) {
 		return &CycleError{}
 	}
 	t := b.current()
@@ -173,18 +226,20 @@ func dispatch(ctx context.Context, data Data, b *Bus, mode int) error {
 }
 
 // within runs what lies within the outermost layers of interceptors.
-func within(ctx context.Context, data Data, b *Bus, mode, layers int) error {
+//
+//go:noinline
+func within(ctx context.Context, data Data, b *Bus, mode string, layers int) error {
 	t := b.current()
 	if layers < len(t.layers) {
 		l := t.layers[layers][mode]
 		err := l.fn(ctx, data)
 		if p, ok := err.(*PanicError); ok && layers == 0 { // a handler's comes in a HandlerError
-			return b.failed(ctx, data, l.Handler, p)
+			return b.failed(ctx, data, *l.Handler, p)
 		}
 		return err
 	}
 	if b.log != nil {
-		b.log.LogAttrs(ctx, slog.LevelDebug, "eventbus: "+modes[mode], slog.String("domain", data.Domain), slog.String("action", data.Action))
+		b.log.LogAttrs(ctx, slog.LevelDebug, "eventbus: dispatch", slog.String("by", mode), slog.String("domain", data.Domain), slog.String("action", data.Action))
 	}
 	var few [64]handler // so that a dispatch allocates nothing
 	hs := t.match(data, few[:0])
@@ -194,13 +249,15 @@ func within(ctx context.Context, data Data, b *Bus, mode, layers int) error {
 
 // goOn ends the dispatch in which hs[at] returned err, after the handlers that
 // are still to run.
-func goOn(ctx context.Context, data Data, b *Bus, mode int, hs []handler, at int, err error) error {
+//
+//go:noinline
+func goOn(ctx context.Context, data Data, b *Bus, mode string, hs []handler, at int, err error) error {
 	if len(hs) == 0 {
-		return data.check(modes[mode])
+		return data.check(mode)
 	}
 	var errs []error
 	for ; err != nil; at, err = run(ctx, data, hs) {
-		err = b.failed(ctx, data, hs[at].Handler, err)
+		err = b.failed(ctx, data, *hs[at].Handler, err)
 		if _, cycle := err.(*CycleError); cycle || mode == call {
 			return err
 		}
@@ -244,16 +301,21 @@ func (b *Bus) failed(ctx context.Context, data Data, h Handler, err error) error
 	_, logged := errors.AsType[*HandlerError](err)
 	if cycle, ok := errors.AsType[*CycleError](err); ok {
 		logged = true
-		if up := cycle.through(h); up != nil {
+		// Halfway up it has met all who take part. From there on, whoever is new is
+		// outside the cycle.
+		if cycle.levels < maxDepth/2 || slices.Contains(cycle.Handlers, h) {
+			others := slices.DeleteFunc(slices.Clone(cycle.Handlers), func(o Handler) bool { return o == h })
+			up := &CycleError{slices.Concat([]Handler{h}, others), cycle.levels + 1}
 			out, err, logged = up, up, up.levels != maxDepth/2
 		}
 	}
-	if log := b.log; log != nil && !logged {
+	if b.log != nil && !logged {
+		attrs := []slog.Attr{slog.String("domain", data.Domain), slog.String("action", data.Action),
+			slog.String("handler", h.Name), slog.String("source", h.Source), slog.Any("err", err)}
 		if p, ok := errors.AsType[*PanicError](err); ok {
-			log = log.With("stack", string(p.Stack))
+			attrs = append(attrs, slog.String("stack", string(p.Stack)))
 		}
-		log.LogAttrs(ctx, slog.LevelError, "eventbus: handler failed", slog.String("domain", data.Domain), slog.String("action", data.Action),
-			slog.String("handler", h.Name), slog.String("source", h.Source), slog.Any("err", err))
+		b.log.LogAttrs(ctx, slog.LevelError, "eventbus: handler failed", attrs...)
 	}
 	return out
 }
@@ -261,9 +323,6 @@ func (b *Bus) failed(ctx context.Context, data Data, h Handler, err error) error
 // wrap applies mw, the first outermost.
 func wrap(h Handler, fn Func, mw []Middleware) Func {
 	for _, m := range slices.Backward(mw) {
-		if m == nil {
-			misuse("wrap "+h.String(), h.Source, "a middleware is nil")
-		}
 		if fn = m(h, fn); fn == nil {
 			misuse("wrap "+h.String(), h.Source, "a middleware returned nil")
 		}
@@ -282,7 +341,7 @@ type HandlerError struct {
 }
 
 func (e *HandlerError) Error() string {
-	return e.Domain + "/" + e.Action + ": handler " + e.Handler.Name + ": " + e.Err.Error()
+	return fmt.Sprintf("%s/%s: handler %s: %v", e.Domain, e.Action, e.Handler.Name, e.Err)
 }
 
 // Unwrap returns Err.
@@ -305,10 +364,7 @@ func (e *PanicError) Error() string {
 }
 
 // Unwrap returns Value where that is an error.
-func (e *PanicError) Unwrap() error {
-	err, _ := e.Value.(error)
-	return err
-}
+func (e *PanicError) Unwrap() error { err, _ := e.Value.(error); return err }
 
 // CycleError says that events set each other off without end: that over 1,000
 // dispatches were nested on one goroutine. It is permanent: see IsPermanent.
@@ -322,51 +378,40 @@ type CycleError struct {
 }
 
 func (e *CycleError) Error() string {
-	return fmt.Sprintf("eventbus: events set each other off without end: %.300s", fmt.Sprint(e.Handlers))
+	return fmt.Sprintf("eventbus: events set each other off without end: %.300v", fmt.Sprint(e.Handlers))
 }
 
 func (*CycleError) permanent() {}
 
-// through returns e as it comes out of a dispatch of h, or nil where h takes no
-// part in the cycle. Half of the dispatches name all who do.
-func (e *CycleError) through(h Handler) *CycleError {
-	switch known := slices.Contains(e.Handlers, h); {
-	case known:
-		return &CycleError{e.Handlers, e.levels + 1}
-	case e.levels < maxDepth/2:
-		return &CycleError{slices.Concat([]Handler{h}, e.Handlers), e.levels + 1}
-	}
-	return nil
-}
-
-const maxDepth = 1000
-
-// sampled chooses one dispatch in 2,048 to look at its stack. Where it stands on
-// the stack, which is known for free and moves with each nested dispatch, spares
-// most of them the throw of the dice.
-func sampled(stack uintptr) bool {
-	return uint64(stack)*0x9e3779b97f4a7c15>>58 == 0 && rand.Uint32()%32 == 0
-}
+const calm, maxDepth = 1, 1000
 
 // tooDeep reports whether over maxDepth dispatches are nested on this goroutine.
 // Only the stack can tell: a handler may pass on any context, and a count in one
-// would cost each dispatch an allocation. It looks on while it finds a dispatch
-// in every 256 frames, and once in a while at the whole stack.
+// would cost each dispatch an allocation. In calm times one dispatch in 2,048
+// asks; then the answer looks at the top of the stack, on while it finds a dispatch
+// in every 256 frames, and one time in 16 at the whole stack. Where it is yes, all
+// dispatches ask and look at the whole for a second: handlers that swallow the
+// error and dispatch again would get ever deeper past a sample.
 //
 //go:noinline
-func tooDeep() bool {
-	entry := reflect.ValueOf(dispatch).Pointer()
-	whole := rand.N(16) == 0
+func (b *Bus) tooDeep(state int64) bool {
+	if state < time.Now().UnixNano() {
+		b.state.CompareAndSwap(state, calm)
+	}
 	var first [256]uintptr
 	for pcs := first[:]; ; pcs = make([]uintptr, 8*len(pcs)) {
 		n, depth := runtime.Callers(0, pcs), 0
 		for _, pc := range pcs[:n] {
-			if runtime.FuncForPC(pc-1).Entry() == entry {
+			if runtime.FuncForPC(pc-1).Entry() == reflect.ValueOf(dispatch).Pointer() {
 				depth++
 			}
 		}
-		if depth > maxDepth || n < len(pcs) || depth*len(first) < n && !whole {
-			return depth > maxDepth
+		if depth > maxDepth {
+			b.state.Store(time.Now().Add(time.Second).UnixNano())
+			return true
+		}
+		if n < len(pcs) || state == calm && depth*len(first) < n && rand.N(16) > 0 {
+			return false
 		}
 	}
 }
@@ -374,10 +419,10 @@ func tooDeep() bool {
 // table is what is registered at one time. It never changes; its successor shares
 // with it whatever stays the same, so that a registration copies little.
 type table struct {
-	root   [256]*[256]*pair // by the hash of the key
-	seq    uint64           // of the newest registration
-	wild   int              // how many registrations have an Any
-	layers [][2]handler     // what each Intercept wraps dispatches in, by mode
+	root   [256]*[256]*pair     // by the hash of the key
+	seq    uint64               // of the newest registration
+	wild   int                  // how many registrations have an Any
+	layers []map[string]handler // what each Intercept wraps dispatches in, by mode
 }
 
 type key struct{ domain, action string }
@@ -388,89 +433,67 @@ type pair struct {
 	next     *pair
 }
 
-// handler has fn beside the rest, so that a dispatch reads no more.
 type handler struct {
-	fn Func
-	*entry
-}
-
-type entry struct {
-	Handler
+	fn  Func
 	seq uint64
+	*Handler
 }
 
-var (
-	empty table
-	seed  = maphash.MakeSeed()
-)
+var seed = maphash.MakeSeed()
 
-func (b *Bus) current() *table {
-	if t := b.table.Load(); t != nil {
-		return t
-	}
-	return &empty
-}
+var empty, none = table{}, [256]*pair{}
 
-// change makes the next table.
-func (b *Bus) change(f func(*table)) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	t := *b.current()
-	f(&t)
-	b.table.Store(&t)
-}
+func (b *Bus) current() *table { return cmp.Or(b.table.Load(), &empty) }
 
 func (t *table) find(k key) []handler {
 	hash := maphash.Comparable(seed, k)
-	if n := t.root[hash%256]; n != nil {
-		for p := n[hash/256%256]; p != nil; p = p.next {
-			if p.key == k {
-				return p.handlers
-			}
+	for p := cmp.Or(t.root[hash%256], &none)[hash/256%256]; p != nil; p = p.next {
+		if p.key == k {
+			return p.handlers
 		}
 	}
 	return nil
 }
 
-// edit replaces the handlers that k has.
-func (t *table) edit(k key, f func([]handler) []handler) {
-	before := t.find(k)
-	after := f(before)
-	if k.domain == Any || k.action == Any {
-		t.wild += len(after) - len(before)
+// put makes the next table, with or without h.
+func (b *Bus) put(h handler, with bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	t := *b.current()
+	k := key{h.Domain, h.Action}
+	hs := t.find(k)
+	count := len(hs)
+	if t.seq++; with {
+		hs = append(hs, handler{h.fn, t.seq, h.Handler}) // older tables don't see behind their part of hs
+	} else {
+		hs = slices.DeleteFunc(slices.Clone(hs), func(o handler) bool { return o.Handler == h.Handler })
+	}
+	if h.Domain == Any || h.Action == Any {
+		t.wild += len(hs) - count
 	}
 	hash := maphash.Comparable(seed, k)
-	n := *cmp.Or(t.root[hash%256], new([256]*pair))
+	n := *cmp.Or(t.root[hash%256], &none)
 	var pairs *pair
 	for p := n[hash/256%256]; p != nil; p = p.next {
 		if p.key != k {
 			pairs = &pair{p.key, p.handlers, pairs}
 		}
 	}
-	if len(after) > 0 {
-		pairs = &pair{k, after, pairs}
+	if len(hs) > 0 {
+		pairs = &pair{k, hs, pairs}
 	}
 	n[hash/256%256] = pairs
 	t.root[hash%256] = &n
+	b.table.Store(&t)
 }
 
-// match appends to hs the handlers of data, wildcards and all.
+// match appends to hs the handlers of data, wildcards and all; an event without
+// a name has none.
 func (t *table) match(data Data, hs []handler) []handler {
 	keys := [...]key{{data.Domain, data.Action}, {data.Domain, Any}, {Any, data.Action}, {Any, Any}}
 	for i, k := range keys {
-		if !slices.Contains(keys[i+1:], k) { // the event may itself be named Any
+		if !slices.Contains(keys[i+1:], k) && data.Domain != "" && data.Action != "" { // data may itself be named Any
 			hs = append(hs, t.find(k)...)
-		}
-	}
-	return inOrder(hs)
-}
-
-func (t *table) all() (hs []handler) {
-	for _, n := range t.root {
-		for _, p := range *cmp.Or(n, new([256]*pair)) {
-			for ; p != nil; p = p.next {
-				hs = append(hs, p.handlers...)
-			}
 		}
 	}
 	return inOrder(hs)
@@ -481,26 +504,23 @@ func inOrder(hs []handler) []handler {
 	return hs
 }
 
-// funcName returns the name of fn as people write it, or nothing for nil.
+// funcName returns the name of fn as people write it, or nothing for nil. The
+// linker has escaped the dots of a package's last element.
 func funcName(fn any) string {
 	name := runtime.FuncForPC(reflect.ValueOf(fn).Pointer()).Name()
-	return unescape(strings.TrimSuffix(name[strings.LastIndexByte(name, '/')+1:], "-fm"))
+	return strings.ReplaceAll(strings.TrimSuffix(name[strings.LastIndexByte(name, '/')+1:], "-fm"), "%2e", ".")
 }
 
 // callSite returns the place outside this package that called it.
 func callSite() string {
 	var pcs [16]uintptr
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs[:])])
-	for {
-		f, more := frames.Next()
+	for f, more := frames.Next(); ; f, more = frames.Next() {
 		if more && strings.HasPrefix(f.Function, reflect.TypeFor[Bus]().PkgPath()+".") {
 			continue
 		}
 		pkg := f.Function[:strings.LastIndexByte(f.Function, '/')+1]
 		name, _, _ := strings.Cut(f.Function[len(pkg):], ".")
-		return fmt.Sprintf("%s%s%s:%d", pkg, unescape(name), f.File[strings.LastIndexByte(f.File, '/'):], f.Line)
+		return fmt.Sprintf("%s%s%s:%d", pkg, strings.ReplaceAll(name, "%2e", "."), f.File[strings.LastIndexByte(f.File, '/'):], f.Line)
 	}
 }
-
-// unescape undoes what the linker does to dots in a package's last element.
-func unescape(name string) string { return strings.ReplaceAll(name, "%2e", ".") }
