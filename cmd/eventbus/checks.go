@@ -582,7 +582,7 @@ func (a *model) edges(i int) []edge {
 				if d.received != nil && rs[d.received] == nil || d.received == nil && !d.known() {
 					continue
 				}
-				if manyBuses && !p.sameBus(d, r) {
+				if !p.consistent(&d.site, r, rs) || manyBuses && !p.sameBus(d, r) {
 					continue
 				}
 				cond = cond || p.mayStop(r)
@@ -683,6 +683,46 @@ func shortestCycle(next map[name][]edge, start name) []edge {
 		}
 	}
 	return nil
+}
+
+// consistent reports whether a dispatch within a closure rests on that closure
+// having been made as the one registered was: in the same call, from the same
+// row of a table.
+func (p *program) consistent(d *site, r *registration, rs map[*ssa.Function]*reached) bool {
+	tied := false
+	for c := d.ch; c != nil; c = c.next {
+		k, ok := c.key.(makerOf)
+		if !ok {
+			continue
+		}
+		made, g := c.val.(*frame), rs[k.fr.fn]
+		if g == nil || g.fr == nil || g.fr.maker == nil || g.fr.maker.fn != made.fn {
+			continue
+		}
+		tied = true
+		if up, ok := d.ch.get(callerOf{made}); ok && g.fr.maker.site != nil {
+			if cc := up.(*callerChoice); cc != nil && cc.site != g.fr.maker.site {
+				return false
+			}
+		}
+	}
+	if !tied {
+		return true
+	}
+	for c := d.ch; c != nil; c = c.next {
+		other, ok := r.ch.get(c.key)
+		if !ok {
+			continue
+		}
+		if x, ok := c.val.(*callerChoice); ok {
+			if y := other.(*callerChoice); x != nil && y != nil && x.site != y.site {
+				return false
+			}
+		} else if other != c.val {
+			return false
+		}
+	}
+	return true
 }
 
 // busesMade counts the buses that the program makes.
@@ -808,7 +848,7 @@ func (a *model) late(i int) {
 			if reached == nil || reached.once {
 				continue
 			}
-			a.report("late", true, r.place, r.String(), "%s is registered each time %s runs, and registrations pile up; register at start, or unregister in the same function", r.handler, root.what)
+			a.report("late", true, r.instr.Pos(), r.String(), "%s is registered each time %s runs, and registrations pile up; register at start, or unregister in the same function", r.handler, root.what)
 			break
 		}
 	}

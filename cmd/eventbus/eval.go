@@ -5,6 +5,8 @@ import (
 	"go/constant"
 	"go/token"
 	"go/types"
+	"regexp"
+	"strconv"
 	"strings"
 
 	"golang.org/x/tools/go/ssa"
@@ -128,16 +130,23 @@ type evaluator struct {
 	p      *program
 	frames map[frameKey]*frame
 	steps  int // left for the question under way
+	total  int // left for it and all that is asked about its answers
+	gaveUp bool
 	stack  *active
 	iface  bool // stop where a value is put into an interface
 }
 
-const maxSteps = 60_000
+const (
+	maxSteps = 20_000
+	maxTotal = 400_000
+)
 
-// ask starts a question with fresh steps.
-func (e *evaluator) ask(f func()) {
-	e.steps, e.stack = maxSteps, nil
+// ask starts a question with fresh steps. Where they don't suffice, it reports
+// false, and there may be more answers than were given.
+func (e *evaluator) ask(f func()) bool {
+	e.steps, e.total, e.stack, e.gaveUp = maxSteps, maxTotal, nil, false
 	f()
+	return !e.gaveUp
 }
 
 func (e *evaluator) open(fn *ssa.Function) *frame { return e.closed(fn, nil, nil, nil) }
@@ -172,6 +181,10 @@ func (e *evaluator) closed(fn *ssa.Function, caller *frame, site ssa.CallInstruc
 
 // eval yields what v.path may be in fr.
 func (e *evaluator) eval(v ssa.Value, fr *frame, path []step, ch *choices, y yield) {
+	if e.total--; e.total < 0 {
+		e.gaveUp = true
+		return
+	}
 	if e.steps--; e.steps < 0 || fr == nil {
 		y(val{}, ch)
 		return
@@ -304,7 +317,16 @@ func (e *evaluator) strings(vs []ssa.Value, fr *frame, ch *choices, f func([]str
 	next(0, nil, ch)
 }
 
+// numeric finds a verb for whole numbers in a format.
+var numeric = regexp.MustCompile(`%[0-9+ -]*[dxXob]`)
+
 func (e *evaluator) phi(v *ssa.Phi, fr *frame, path []step, ch *choices, y yield) {
+	for _, x := range v.Edges {
+		if b, ok := x.(*ssa.BinOp); ok && isInteger(v.Type()) && (b.X == v || b.Y == v) {
+			y(val{}, ch) // a counter
+			return
+		}
+	}
 	k := edgeOf{fr, v.Block()}
 	if i, ok := ch.get(k); ok {
 		e.eval(v.Edges[i.(int)], fr, path, ch, y)
@@ -806,8 +828,16 @@ func (e *evaluator) intrinsic(c *ssa.Call, n int, fr *frame, path []step, ch *ch
 				as := make([]any, len(parts))
 				for i, p := range parts {
 					as[i] = p
+					if n, err := strconv.ParseInt(p, 10, 64); err == nil && numeric.MatchString(format) {
+						as[i] = n
+					}
 				}
-				y(val{kind: constant_, c: constant.MakeString(fmt.Sprintf(strings.ReplaceAll(format, "%d", "%s"), as...))}, ch)
+				text := fmt.Sprintf(format, as...)
+				if strings.Contains(text, "%!") {
+					y(val{}, ch)
+					return
+				}
+				y(val{kind: constant_, c: constant.MakeString(text)}, ch)
 			}, y)
 		})
 		return true

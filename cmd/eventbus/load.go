@@ -95,8 +95,12 @@ func load(ctx context.Context, dir, tags string, patterns []string, env []string
 		s.broken = append(s.broken, problem{"", f})
 	}
 	want := s.choose(roots)
-	if len(s.uses) == 0 {
+	if len(s.uses) == 0 && !slices.ContainsFunc(roots, func(p *packages.Package) bool { return busPath(p.PkgPath) }) {
 		return nil, &loadError{"none of the packages imports an event bus (a package whose path ends in eventbus, with a type Bus that has Register, Call and Publish)"}
+	}
+	if len(want) == 0 { // the bus alone
+		s.build()
+		return s, nil
 	}
 	cfg.Mode = modeTypes
 	loaded, err := packages.Load(cfg, want...)

@@ -293,6 +293,7 @@ type taint struct {
 	m        *mutations
 	seen     map[ssa.Value]bool
 	shorter  map[ssa.Value]bool // slices with room behind them that is in use
+	copied   map[*ssa.Store]bool
 	todo     []ssa.Value
 	writes   []write
 	returned bool
@@ -300,7 +301,7 @@ type taint struct {
 }
 
 func (m *mutations) flow(fn *ssa.Function, seed ssa.Value) *taint {
-	t := &taint{m: m, seen: map[ssa.Value]bool{}, shorter: map[ssa.Value]bool{}, fn: fn}
+	t := &taint{m: m, seen: map[ssa.Value]bool{}, shorter: map[ssa.Value]bool{}, copied: map[*ssa.Store]bool{}, fn: fn}
 	t.add(seed)
 	for len(t.todo) > 0 {
 		v := t.todo[len(t.todo)-1]
@@ -433,8 +434,21 @@ func (t *taint) variable(a *ssa.Alloc, field int, s *ssa.Store) {
 	for _, r := range *a.Referrers() {
 		switch r := r.(type) {
 		case *ssa.UnOp:
-			if t.m.carries(r.Type()) && visible([]step{fieldStep(2)}, r) {
-				t.add(r)
+			if t.m.carries(r.Type()) {
+				if visible([]step{fieldStep(2)}, r) {
+					t.add(r)
+				}
+				continue
+			}
+			if field >= 0 && visible([]step{fieldStep(field)}, r) { // the struct as a whole goes to another variable
+				for _, u := range *r.Referrers() {
+					if st, ok := u.(*ssa.Store); ok && !t.copied[st] {
+						if b, ok := st.Addr.(*ssa.Alloc); ok {
+							t.copied[st] = true
+							t.variable(b, field, st)
+						}
+					}
+				}
 			}
 		case *ssa.FieldAddr:
 			if field < 0 || field == r.Field {

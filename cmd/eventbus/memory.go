@@ -27,6 +27,10 @@ type memory struct {
 
 // load evaluates what is at address addr, along path, when instruction at runs.
 func (e *evaluator) load(addr ssa.Value, fr *frame, path []step, at ssa.Instruction, ch *choices, y yield) {
+	if e.total--; e.total < 0 {
+		e.gaveUp = true
+		return
+	}
 	if e.steps--; e.steps < 0 || fr == nil {
 		y(val{}, ch)
 		return
@@ -534,6 +538,22 @@ func (e *evaluator) elementsOf(o val, ch *choices, f func([]entry, *choices), y 
 	case *ssa.Call:
 		args := v.Call.Args
 		if _, ok := v.Call.Value.(*ssa.Builtin); ok { // append
+			for a := e.stack; a != nil; a = a.next {
+				if a.v == v && a.fr == o.fr && a.n == -1 {
+					return // appended to in a loop: once is enough
+				}
+			}
+			saved, outer, outerY := e.stack, f, y
+			defer func() { e.stack = saved }()
+			e.stack = &active{v, o.fr, -1, saved}
+			leave := func(g func()) {
+				inner := e.stack
+				e.stack = saved
+				g()
+				e.stack = inner
+			}
+			f = func(list []entry, ch *choices) { leave(func() { outer(list, ch) }) }
+			y = func(x val, ch *choices) { leave(func() { outerY(x, ch) }) }
 			e.elements(args[0], o.fr, ch, func(a []entry, ch *choices) {
 				if len(args) < 2 {
 					f(a, ch)

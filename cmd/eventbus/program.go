@@ -40,6 +40,7 @@ type program struct {
 	typeSet map[string][]types.Type
 	ifaces  []ifaceCall
 	todo    []*ssa.Function
+	starts  []*ssa.Function // main, or all of a library
 
 	eval *evaluator
 }
@@ -125,15 +126,19 @@ func (s *source) program(b *bus, name string, roots []*packages.Package) *progra
 		if name != "" && !broken {
 			if pk.PkgPath == name {
 				p.visit(sp.Func("main"))
+				p.starts = append(p.starts, sp.Func("main"))
 			}
 			continue
 		}
 		// Anybody may call what a library has, and code that doesn't compile may
 		// call anything.
 		if name != "" || s.named[pk.PkgPath] {
+			n := len(p.todo)
 			p.visitAll(sp)
+			p.starts = append(p.starts, p.todo[n:]...)
 		}
 	}
+	slices.SortStableFunc(p.starts, func(a, b *ssa.Function) int { return int(a.Pos() - b.Pos()) })
 	p.drain()
 	return p
 }

@@ -106,7 +106,98 @@ func (p *program) wire() *wiring {
 		p.literals(w, fn)
 	}
 	dedup(w)
+	p.inOrder(w)
 	return w
+}
+
+// inOrder sorts the registrations as the program makes them, following its calls
+// from the start.
+func (p *program) inOrder(w *wiring) {
+	at := map[ssa.Instruction][]*registration{}
+	leads := map[*ssa.Function]bool{}
+	var up func(fn *ssa.Function)
+	up = func(fn *ssa.Function) {
+		if fn == nil || leads[fn] {
+			return
+		}
+		leads[fn] = true
+		for _, c := range p.callsOf[fn] {
+			up(c.Parent())
+		}
+		for _, mc := range p.makers[fn] {
+			up(mc.Parent())
+		}
+		if p.methodOf[fn] != nil {
+			for _, c := range p.invokes[fn.Name()] {
+				up(c.Parent())
+			}
+		}
+		if p.addrTaken[fn] {
+			for _, c := range p.dynamicCalls(fn.Signature) {
+				up(c.Parent())
+			}
+		}
+	}
+	for _, r := range w.registrations {
+		at[r.instr] = append(at[r.instr], r)
+		up(r.site.fn)
+	}
+	order := map[*registration]int{}
+	steps := 0
+	var walk func(r *reached, stack []ssa.Instruction)
+	walk = func(r *reached, stack []ssa.Instruction) {
+		if steps++; steps > 20_000 || len(stack) > 30 || !leads[r.fn] || r.fr == nil {
+			return
+		}
+		for _, b := range r.fn.DomPreorder() {
+			for _, instr := range b.Instrs {
+				c, ok := instr.(ssa.CallInstruction)
+				if !ok {
+					continue
+				}
+				for _, reg := range at[instr] {
+					if _, done := order[reg]; !done && reg.calledThrough(p, stack) {
+						order[reg] = len(order)
+					}
+				}
+				p.step(r, c, func(fn *ssa.Function, fr *frame, _ bool) {
+					if leads[fn] && !slices.Contains(stack, instr) {
+						walk(&reached{fn: fn, fr: fr}, append(slices.Clip(stack), instr))
+					}
+				})
+			}
+		}
+	}
+	for _, fn := range p.starts {
+		walk(&reached{fn: fn, fr: p.eval.open(fn)}, nil)
+	}
+	slices.SortStableFunc(w.registrations, func(a, b *registration) int {
+		i, ok := order[a]
+		if !ok {
+			i = len(order)
+		}
+		j, ok := order[b]
+		if !ok {
+			j = len(order)
+		}
+		return cmp.Compare(i, j)
+	})
+}
+
+// calledThrough reports whether the callers that r rests on are on the stack.
+func (r *registration) calledThrough(p *program, stack []ssa.Instruction) bool {
+	fr := p.eval.open(r.site.fn)
+	for {
+		c, ok := r.ch.get(callerOf{fr})
+		cc, _ := c.(*callerChoice)
+		if !ok || cc == nil {
+			return true
+		}
+		if len(stack) > 0 && !slices.Contains(stack, ssa.Instruction(cc.site)) {
+			return false
+		}
+		fr = cc.fr
+	}
 }
 
 func (p *program) wireCall(w *wiring, c ssa.CallInstruction) {
@@ -246,7 +337,7 @@ func (p *program) names(at ssa.Instruction, domain, action, both ssa.Value, path
 		}
 		p.eval.eval(v, fr, nil, ch, y)
 	}
-	p.eval.ask(func() {
+	ok := p.eval.ask(func() {
 		ask(action, 1, nil, func(a val, ch *choices) {
 			decided := ch
 			ask(domain, 0, ch, func(d val, ch *choices) {
@@ -271,6 +362,9 @@ func (p *program) names(at ssa.Instruction, domain, action, both ssa.Value, path
 			})
 		})
 	})
+	if !ok {
+		f(site{instr: at, fn: at.Parent(), place: at.Pos()})
+	}
 }
 
 func stripped(v ssa.Value) ssa.Value {
