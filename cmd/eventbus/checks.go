@@ -79,6 +79,7 @@ func analyze(s *source) *model {
 }
 
 func (a *model) report(check string, warning bool, pos token.Pos, event, format string, args ...any) {
+	pos = a.src.start(pos)
 	p := a.src.fset.Position(pos)
 	if !a.mine[p.Filename] {
 		return

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"go/ast"
 	"go/token"
 	"go/types"
 	"io"
@@ -33,6 +34,7 @@ type source struct {
 	broken []problem                    // what doesn't compile
 	bad    map[string]bool              // the packages that don't compile, by path
 	built  map[*ssa.Package]bool
+	begins map[*token.File]map[token.Pos]token.Pos
 }
 
 // problem is a place in the source with something to say about it.
@@ -71,7 +73,7 @@ func load(ctx context.Context, dir, tags string, patterns []string, env []string
 	s := &source{
 		dir: abs, fset: fset,
 		byPath: map[string]*packages.Package{}, graph: map[string]*packages.Package{},
-		named: map[string]bool{}, uses: map[string]bool{}, bad: map[string]bool{}, built: map[*ssa.Package]bool{},
+		named: map[string]bool{}, uses: map[string]bool{}, bad: map[string]bool{}, built: map[*ssa.Package]bool{}, begins: map[*token.File]map[token.Pos]token.Pos{},
 	}
 	var failures []string
 	for _, p := range roots {
@@ -243,6 +245,43 @@ func (s *source) ssaOf(p *packages.Package) *ssa.Package {
 		return nil
 	}
 	return s.prog.Package(p.Types)
+}
+
+// start returns where the call or the literal begins whose bracket is at pos,
+// which is the place that SSA gives; people look for the name before it.
+func (s *source) start(pos token.Pos) token.Pos {
+	tf := s.fset.File(pos)
+	if tf == nil {
+		return pos
+	}
+	begins := s.begins[tf]
+	if begins == nil {
+		begins = map[token.Pos]token.Pos{}
+		for _, p := range s.pkgs {
+			for _, f := range p.Syntax {
+				if s.fset.File(f.Package) != tf {
+					continue
+				}
+				ast.Inspect(f, func(n ast.Node) bool {
+					switch n := n.(type) {
+					case *ast.CallExpr:
+						begins[n.Lparen] = n.Pos()
+						if sel, ok := ast.Unparen(n.Fun).(*ast.SelectorExpr); ok && tf.Line(n.Pos()) != tf.Line(n.Lparen) {
+							begins[n.Lparen] = sel.Sel.Pos()
+						}
+					case *ast.CompositeLit:
+						begins[n.Lbrace] = n.Pos()
+					}
+					return true
+				})
+			}
+		}
+		s.begins[tf] = begins
+	}
+	if b, ok := begins[pos]; ok {
+		return b
+	}
+	return pos
 }
 
 // place returns pos as file:line:column, with the file relative to the
