@@ -50,7 +50,7 @@ type command struct {
 	run                     func(ctx context.Context, c *command, args []string, out, errw io.Writer) int
 }
 
-var commands = []*command{checkCommand, listCommand}
+var commands = []*command{checkCommand, listCommand, graphCommand}
 
 func run(ctx context.Context, args []string, out, errw io.Writer) (status int) {
 	defer func() {
@@ -116,8 +116,8 @@ func helpFor(name string, out, errw io.Writer) int {
 
 // options are the flags of a command; each command uses some.
 type options struct {
-	dir, tags, off string
-	json, strict   bool
+	dir, tags, off, format string
+	json, strict           bool
 }
 
 func (c *command) flags(errw io.Writer) (*flag.FlagSet, *options) {
@@ -129,6 +129,10 @@ func (c *command) flags(errw io.Writer) (*flag.FlagSet, *options) {
 	}
 	fs.StringVar(&o.dir, "C", ".", "the `folder` to run in")
 	fs.StringVar(&o.tags, "tags", "", "build `tags`, with commas between them")
+	if c.name == "graph" {
+		fs.StringVar(&o.format, "format", "mermaid", "mermaid, dot, json or svg")
+		return fs, o
+	}
 	fs.BoolVar(&o.json, "json", false, "print JSON, for machines")
 	if c.name == "check" {
 		fs.BoolVar(&o.strict, "strict", false, "treat warnings as errors")
@@ -144,6 +148,10 @@ func (c *command) start(ctx context.Context, args []string, errw io.Writer) (*op
 		if errors.Is(err, flag.ErrHelp) {
 			return nil, nil, nil, exitFine
 		}
+		return nil, nil, nil, exitFailed
+	}
+	if c.name == "graph" && !slices.Contains([]string{"mermaid", "dot", "json", "svg"}, o.format) {
+		fmt.Fprintf(errw, "eventbus: there is no format %q; take mermaid, dot, json or svg\n", o.format)
 		return nil, nil, nil, exitFailed
 	}
 	patterns, events := fs.Args(), []string(nil)
