@@ -170,6 +170,21 @@ func TestBrokenPackage(t *testing.T) {
 	}
 }
 
+// Packages that import each other are an error of the program's, not a reason to
+// wait for ever.
+func TestImportCycle(t *testing.T) {
+	t.Setenv("GOWORK", "off")
+	dir := tree(t, withBus(t, map[string]string{
+		"main.go": oneSlip,
+		"a/a.go":  "package a\n\nimport (\n\t_ \"m.test/b\"\n\t_ \"m.test/eventbus\"\n)\n",
+		"b/b.go":  "package b\n\nimport _ \"m.test/a\"\n",
+	}))
+	status, out, errs := runIn(t, dir, "check", "./...")
+	if status != 2 || !strings.Contains(errs, "import cycle") || !strings.Contains(out, "user/craeted") {
+		t.Errorf("status %d, %s%s", status, out, errs)
+	}
+}
+
 func TestBuildTags(t *testing.T) {
 	t.Setenv("GOWORK", "off")
 	abs, err := filepath.Abs("testdata/corpus")

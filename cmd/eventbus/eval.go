@@ -709,7 +709,7 @@ func (e *evaluator) callees(c ssa.CallInstruction, fr *frame, ch *choices, f fun
 	common := c.Common()
 	if common.IsInvoke() {
 		e.eval(common.Value, fr, nil, ch, func(x val, ch *choices) {
-			if x.typ != nil && !types.IsInterface(x.typ) && x.kind != constant_ {
+			if x.typ != nil && !types.IsInterface(x.typ) {
 				if m := e.p.method(x.typ, common.Method); m != nil {
 					f(m, nil, ch)
 					return

@@ -104,8 +104,7 @@ func load(ctx context.Context, dir, tags string, patterns []string, env []string
 		s.build()
 		return s, nil
 	}
-	cfg.Mode = modeTypes
-	loaded, err := packages.Load(cfg, want...)
+	loaded, err := s.typeCheck(ctx, *cfg, want)
 	if err != nil {
 		return nil, &loadError{explain(err.Error(), abs)}
 	}

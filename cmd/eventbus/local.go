@@ -293,6 +293,7 @@ type taint struct {
 	m        *mutations
 	seen     map[ssa.Value]bool
 	shorter  map[ssa.Value]bool // slices with room behind them that is in use
+	full     map[ssa.Value]bool // slices without room behind them
 	copied   map[*ssa.Store]bool
 	todo     []ssa.Value
 	writes   []write
@@ -301,7 +302,7 @@ type taint struct {
 }
 
 func (m *mutations) flow(fn *ssa.Function, seed ssa.Value) *taint {
-	t := &taint{m: m, seen: map[ssa.Value]bool{}, shorter: map[ssa.Value]bool{}, copied: map[*ssa.Store]bool{}, fn: fn}
+	t := &taint{m: m, seen: map[ssa.Value]bool{}, shorter: map[ssa.Value]bool{}, full: map[ssa.Value]bool{}, copied: map[*ssa.Store]bool{}, fn: fn}
 	t.add(seed)
 	for len(t.todo) > 0 {
 		v := t.todo[len(t.todo)-1]
@@ -315,6 +316,10 @@ func (m *mutations) flow(fn *ssa.Function, seed ssa.Value) *taint {
 	slices.SortFunc(t.writes, func(a, b write) int { return int(a.pos - b.pos) })
 	t.writes = slices.Compact(t.writes)
 	return t
+}
+
+func sameValue(a, b ssa.Value) bool {
+	return a == b || constIndex(a) >= 0 && constIndex(a) == constIndex(b)
 }
 
 func (t *taint) add(v ssa.Value) {
@@ -355,7 +360,10 @@ func (t *taint) use(v ssa.Value, r ssa.Instruction) {
 		}
 	case *ssa.Slice:
 		t.add(r)
-		if r.High != nil || t.shorter[v] {
+		switch {
+		case r.Max != nil && sameValue(r.Max, r.High): // no room: append copies
+			t.full[r] = true
+		case r.High != nil || t.shorter[v]:
 			t.shorter[r] = true
 		}
 	case *ssa.Phi:
@@ -515,7 +523,7 @@ func (t *taint) call(v ssa.Value, c ssa.CallInstruction) {
 				t.write(c.Pos(), "")
 			}
 		case "append":
-			if common.Args[0] == v {
+			if common.Args[0] == v && !t.full[v] {
 				if t.shorter[v] {
 					t.write(c.Pos(), "")
 				}
@@ -548,6 +556,7 @@ func (t *taint) call(v ssa.Value, c ssa.CallInstruction) {
 			for _, s := range sharers {
 				if strings.HasPrefix(obj.Name(), s) && result != nil {
 					t.add(result)
+					t.full[result] = s == "Clip"
 				}
 			}
 			return

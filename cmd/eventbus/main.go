@@ -50,7 +50,7 @@ type command struct {
 	run                     func(ctx context.Context, c *command, args []string, out, errw io.Writer) int
 }
 
-var commands = []*command{checkCommand, listCommand}
+var commands = []*command{checkCommand, listCommand, graphCommand, lockCommand}
 
 func run(ctx context.Context, args []string, out, errw io.Writer) (status int) {
 	defer func() {
@@ -116,8 +116,8 @@ func helpFor(name string, out, errw io.Writer) int {
 
 // options are the flags of a command; each command uses some.
 type options struct {
-	dir, tags, off string
-	json, strict   bool
+	dir, tags, off, format, lock, out string
+	json, strict                      bool
 }
 
 func (c *command) flags(errw io.Writer) (*flag.FlagSet, *options) {
@@ -129,9 +129,18 @@ func (c *command) flags(errw io.Writer) (*flag.FlagSet, *options) {
 	}
 	fs.StringVar(&o.dir, "C", ".", "the `folder` to run in")
 	fs.StringVar(&o.tags, "tags", "", "build `tags`, with commas between them")
+	if c.name == "graph" {
+		fs.StringVar(&o.format, "format", "mermaid", "mermaid, dot, json or svg")
+		return fs, o
+	}
+	if c.name == "lock" {
+		fs.StringVar(&o.out, "o", lockName, "the `file` to write, in the folder that the command runs in")
+		return fs, o
+	}
 	fs.BoolVar(&o.json, "json", false, "print JSON, for machines")
 	if c.name == "check" {
 		fs.BoolVar(&o.strict, "strict", false, "treat warnings as errors")
+		fs.StringVar(&o.lock, "lock", "", "also report changes since eventbus lock wrote this `file`")
 		fs.StringVar(&o.off, "off", "", "`checks` to switch off, with commas between them")
 	}
 	return fs, o
@@ -144,6 +153,10 @@ func (c *command) start(ctx context.Context, args []string, errw io.Writer) (*op
 		if errors.Is(err, flag.ErrHelp) {
 			return nil, nil, nil, exitFine
 		}
+		return nil, nil, nil, exitFailed
+	}
+	if c.name == "graph" && !slices.Contains([]string{"mermaid", "dot", "json", "svg"}, o.format) {
+		fmt.Fprintf(errw, "eventbus: there is no format %q; take mermaid, dot, json or svg\n", o.format)
 		return nil, nil, nil, exitFailed
 	}
 	patterns, events := fs.Args(), []string(nil)
@@ -279,6 +292,14 @@ func runCheck(ctx context.Context, c *command, args []string, out, errw io.Write
 		on[n] = false
 	}
 	findings := a.run(on)
+	if o.lock != "" {
+		if err := a.checkLock(o.lock); err != nil {
+			fmt.Fprintf(errw, "eventbus: %v\n", err)
+			return exitFailed
+		}
+		sortFindings(a.findings)
+		findings = a.findings
+	}
 	errs := 0
 	for i := range findings {
 		if o.strict {

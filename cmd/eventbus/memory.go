@@ -205,6 +205,7 @@ func writer(c *ssa.CallCommon, depth int, v ssa.Value) bool {
 	return false
 }
 
+// constIndex returns the number that v is, or -1.
 func constIndex(v ssa.Value) int {
 	if c, ok := v.(*ssa.Const); ok && c.Value != nil && c.Value.Kind() == constant.Int {
 		if i, ok := constant.Int64Val(c.Value); ok {
