@@ -37,7 +37,7 @@ func (f finding) String() string {
 }
 
 // checkNames are the checks, in the order of the help.
-var checkNames = []string{"unhandled", "undispatched", "contract", "cycle", "dropped", "late", "mutated", "ignore"}
+var checkNames = []string{"unhandled", "undispatched", "contract", "cycle", "dropped", "late", "mutated", "lock", "ignore"}
 
 // model is all that is known of the programs of one source.
 type model struct {

@@ -50,7 +50,7 @@ type command struct {
 	run                     func(ctx context.Context, c *command, args []string, out, errw io.Writer) int
 }
 
-var commands = []*command{checkCommand, listCommand, graphCommand, lockCommand}
+var commands = []*command{checkCommand, listCommand, graphCommand, asyncapiCommand, lockCommand}
 
 func run(ctx context.Context, args []string, out, errw io.Writer) (status int) {
 	defer func() {
@@ -116,8 +116,8 @@ func helpFor(name string, out, errw io.Writer) int {
 
 // options are the flags of a command; each command uses some.
 type options struct {
-	dir, tags, off, format, lock, out string
-	json, strict                      bool
+	dir, tags, off, format, lock, out, release string
+	json, strict                               bool
 }
 
 func (c *command) flags(errw io.Writer) (*flag.FlagSet, *options) {
@@ -133,14 +133,18 @@ func (c *command) flags(errw io.Writer) (*flag.FlagSet, *options) {
 		fs.StringVar(&o.format, "format", "mermaid", "mermaid, dot, json or svg")
 		return fs, o
 	}
-	if c.name == "lock" {
-		fs.StringVar(&o.out, "o", lockName, "the `file` to write, in the folder that the command runs in")
+	switch c.name {
+	case "lock":
+		fs.StringVar(&o.out, "o", lockName, "the `file` to write, in the folder that the command runs in; - is standard output")
+		return fs, o
+	case "asyncapi":
+		fs.StringVar(&o.release, "release", "", "the program's `version`, for the document's info; 0.0.0 where the go command knows none")
 		return fs, o
 	}
 	fs.BoolVar(&o.json, "json", false, "print JSON, for machines")
 	if c.name == "check" {
 		fs.BoolVar(&o.strict, "strict", false, "treat warnings as errors")
-		fs.StringVar(&o.lock, "lock", "", "also report changes since eventbus lock wrote this `file`")
+		fs.Var(lockFlag{&o.lock}, "lock", "compare with the lock `file` too: -lock for "+lockName+", -lock=file for another")
 		fs.StringVar(&o.off, "off", "", "`checks` to switch off, with commas between them")
 	}
 	return fs, o
@@ -259,6 +263,8 @@ The checks, any of which -off switches off:
   late          a handler is registered while a handler or an HTTP request runs,
                 again and again (a warning)
   mutated       a handler or a middleware writes to RawParams
+  lock          with -lock: a contract is not what eventbus lock wrote down, and a
+                consumer breaks by it, or may (a warning); see eventbus help lock
   ignore        a comment that ignores nothing, or gives no reason (a warning)
 
 A comment silences a check on its own line or the next, with a reason:
@@ -279,7 +285,7 @@ func runCheck(ctx context.Context, c *command, args []string, out, errw io.Write
 	}
 	on := map[string]bool{}
 	for _, n := range checkNames {
-		on[n] = true
+		on[n] = n != "lock" || o.lock != ""
 	}
 	for n := range strings.SplitSeq(o.off, ",") {
 		if n = strings.TrimSpace(n); n == "" {
@@ -291,15 +297,17 @@ func runCheck(ctx context.Context, c *command, args []string, out, errw io.Write
 		}
 		on[n] = false
 	}
-	findings := a.run(on)
-	if o.lock != "" {
-		if err := a.checkLock(o.lock); err != nil {
+	if on["lock"] {
+		fine, err := a.checkLock(o.lock)
+		if err != nil {
 			fmt.Fprintf(errw, "eventbus: %v\n", err)
 			return exitFailed
 		}
-		sortFindings(a.findings)
-		findings = a.findings
+		if len(fine) > 0 {
+			defer fmt.Fprintf(errw, "eventbus: %s\n", lockSummary(o.lock, fine))
+		}
 	}
+	findings := a.run(on)
 	errs := 0
 	for i := range findings {
 		if o.strict {

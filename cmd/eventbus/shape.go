@@ -42,7 +42,8 @@ func (k shapeKind) String() string {
 // field is a field of a JSON object.
 type field struct {
 	name     string
-	optional bool // omitempty or omitzero
+	optional bool // may be left out: omits, or the field of an embedded pointer
+	omits    bool // omitempty or omitzero
 	quoted   bool // ,string
 	shape    *shape
 	goName   string
@@ -68,8 +69,9 @@ func (s *shaper) of(t types.Type) *shape {
 		return sh
 	}
 	switch u := under(t).(type) {
-	case *types.Pointer:
-		*sh = *s.of(u.Elem())
+	case *types.Pointer: // not a copy: a type that points to itself is under way
+		s.seen[t] = s.of(u.Elem())
+		return s.seen[t]
 	case *types.Basic:
 		basic(sh, u)
 	case *types.Slice:
@@ -173,8 +175,9 @@ func (s *shaper) fields(t types.Type) []field {
 	type level struct {
 		t     types.Type
 		depth int
+		ptr   bool // through an embedded pointer, which may be nil
 	}
-	todo := []level{{t, 0}}
+	todo := []level{{t, 0, false}}
 	visited := map[types.Type]bool{}
 	for len(todo) > 0 {
 		l := todo[0]
@@ -193,7 +196,8 @@ func (s *shaper) fields(t types.Type) []field {
 			ft := v.Type()
 			if v.Embedded() {
 				et := ft
-				if p, ok := types.Unalias(et).(*types.Pointer); ok {
+				p, ptr := types.Unalias(et).(*types.Pointer)
+				if ptr {
 					et = p.Elem()
 				}
 				_, isStruct := under(et).(*types.Struct)
@@ -201,7 +205,7 @@ func (s *shaper) fields(t types.Type) []field {
 					continue
 				}
 				if tag.name == "" && isStruct && !s.custom(et) {
-					todo = append(todo, level{et, l.depth + 1})
+					todo = append(todo, level{et, l.depth + 1, l.ptr || ptr})
 					continue
 				}
 				if !v.Exported() && tag.name == "" {
@@ -210,7 +214,7 @@ func (s *shaper) fields(t types.Type) []field {
 			} else if !v.Exported() {
 				continue
 			}
-			f := field{name: cmp.Or(tag.name, v.Name()), optional: tag.optional, goName: v.Name(), v: v}
+			f := field{name: cmp.Or(tag.name, v.Name()), optional: tag.optional || l.ptr, omits: tag.optional, goName: v.Name(), v: v}
 			f.shape = s.of(ft)
 			if tag.quoted {
 				switch b, _ := under(deref(ft)).(*types.Basic); {
@@ -332,19 +336,31 @@ type misfit struct {
 	why      string
 }
 
+// maxMisfits is where compare stops to look at the same pair of types again.
+const maxMisfits = 100
+
 // compare returns where reader, the shape of a consumer, doesn't fit what writer
 // gives.
 func compare(writer, reader *shape) []misfit {
 	var out []misfit
-	type pair struct{ w, r *shape }
+	type pair struct {
+		w, r   *shape
+		wq, rq bool
+	}
 	seen := map[pair]bool{}
 	var cmpShapes func(path string, w, r *shape, wq, rq bool)
 	cmpShapes = func(path string, w, r *shape, wq, rq bool) {
-		if w.kind == opaque || w.kind == nothing || r.kind == opaque || seen[pair{w, r}] {
+		if w.kind == opaque || w.kind == nothing || r.kind == opaque || seen[pair{w, r, wq, rq}] {
 			return
 		}
-		seen[pair{w, r}] = true
-		defer delete(seen, pair{w, r})
+		// What fits once fits again; types that hold each other would make for many
+		// paths.
+		seen[pair{w, r, wq, rq}] = true
+		defer func(n int) {
+			if len(out) > n && len(out) < maxMisfits {
+				delete(seen, pair{w, r, wq, rq})
+			}
+		}(len(out))
 		if r.kind == nothing {
 			out = append(out, misfit{path: path, why: fmt.Sprintf("nothing can be decoded to a %s", r.name)})
 			return
