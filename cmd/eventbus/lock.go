@@ -89,26 +89,31 @@ func (k *lockedKind) UnmarshalText(text []byte) error {
 
 // lockedPath writes one more field after a path.
 func lockedPath(path, field string) string {
-	plain := field != "" && strings.IndexFunc(field, func(r rune) bool {
-		return r != '_' && r != '-' && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
-	}) < 0
-	if !plain {
+	if field == "" || strings.ContainsFunc(field, notPlain) {
 		field = strconv.Quote(field)
 	}
 	return strings.TrimSuffix(path, ".") + "." + field
+}
+
+// notPlain reports whether a field with r in its name is quoted.
+func notPlain(r rune) bool {
+	return r != '_' && r != '-' && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
 }
 
 // lockedParent returns the path that path is a part of; ok is false where it is
 // no path. The whole is its own parent.
 func lockedParent(path string) (parent string, ok bool) {
 	rest, last := path, 0
-	if path == "." {
+	switch path {
+	case ".":
 		return ".", true
+	case "":
+		return "", false
 	}
 	for rest != "" {
 		last = len(path) - len(rest)
 		switch {
-		case strings.HasPrefix(rest, "[]"):
+		case strings.HasPrefix(rest, "[]") && last > 0:
 			rest = rest[2:]
 		case strings.HasPrefix(rest, ".[]") && last == 0: // of a payload that is an array
 			rest = rest[3:]
@@ -121,7 +126,7 @@ func lockedParent(path string) (parent string, ok bool) {
 			}
 			rest = rest[1+len(quoted):]
 		case rest[0] == '.':
-			n := strings.IndexAny(rest[1:], ".[\"")
+			n := strings.IndexFunc(rest[1:], notPlain)
 			if n < 0 {
 				n = len(rest) - 1
 			}
