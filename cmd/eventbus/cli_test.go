@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -346,4 +347,35 @@ func FuzzParseTag(f *testing.F) {
 			t.Errorf("%q has the name %q", s, tag.name)
 		}
 	})
+}
+
+// The programs of this repository check clean.
+func TestThisRepository(t *testing.T) {
+	t.Setenv("GOWORK", "off")
+	for _, dir := range []string{"../../examples", "../../bench", "../.."} {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err != nil {
+			t.Skip("not within the repository of the bus")
+		}
+		if status, out, errs := runIn(t, dir, "check", "-strict", "./..."); status != 0 || out != "" {
+			t.Errorf("%s: status %d\n%s%s", dir, status, out, errs)
+		}
+	}
+}
+
+func TestGraphSVG(t *testing.T) {
+	t.Setenv("GOWORK", "off")
+	dir := tree(t, withBus(t, map[string]string{"shop/main.go": oneSlip}))
+	status, out, errs := runIn(t, dir, "graph", "-format", "svg")
+	if _, err := exec.LookPath("dot"); err != nil {
+		if slices.Contains(strings.Split(os.Getenv("EVENTBUS_REQUIRE"), ","), "graphviz") {
+			t.Fatal("EVENTBUS_REQUIRE names graphviz, and there is no dot")
+		}
+		if status != 2 || !strings.Contains(errs, "install it") {
+			t.Errorf("without dot: status %d, %s", status, errs)
+		}
+		t.Skip("there is no dot (Graphviz) to draw with")
+	}
+	if status != 0 || !strings.Contains(out, "<svg") || !strings.Contains(out, "user/craeted") {
+		t.Errorf("status %d, %.200s%s", status, out, errs)
+	}
 }

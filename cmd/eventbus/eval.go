@@ -138,7 +138,7 @@ type evaluator struct {
 
 const (
 	maxSteps = 20_000
-	maxTotal = 400_000
+	maxTotal = 150_000
 )
 
 // ask starts a question with fresh steps. Where they don't suffice, it reports

@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"go/ast"
 	"go/token"
@@ -359,9 +358,4 @@ func (s *source) printBroken(w io.Writer) {
 			fmt.Fprintf(w, "%s: %s [load]\n", b.place, b.text)
 		}
 	}
-}
-
-func isLoadError(err error) bool {
-	_, ok := errors.AsType[*loadError](err)
-	return ok
 }

@@ -303,7 +303,11 @@ func (e *evaluator) others(v ssa.Value, vfr *frame, path []step, m *memory, ch *
 		}
 		sfr := e.open(s.Parent())
 		e.eval(fa.X, sfr, nil, ch, func(x val, c *choices) {
-			if x.kind == object && x.v == v {
+			if x.kind != object || x.v != v {
+				return
+			}
+			// Two calls of a constructor make two objects.
+			if x.fr == vfr || x.fr == nil || vfr == nil || x.fr.caller == nil || vfr.caller == nil {
 				*zero = false
 				e.eval(s.Val, sfr, path[1:], c, y)
 			}
