@@ -77,6 +77,7 @@ func found(s *source, dir string) (short []string, long []finding) {
 // of testdata/corpus/good, which look suspicious and are right. It prints recall
 // and precision.
 func TestCorpus(t *testing.T) {
+	t.Setenv("GOWORK", "off") // the corpus is a module of its own
 	root := "testdata/corpus"
 	s, err := load(t.Context(), root, "", []string{"./..."}, nil)
 	if err != nil {
@@ -141,7 +142,7 @@ func TestCorpus(t *testing.T) {
 		t.Logf("%-13s recall %3d/%3d  false alarms %d", check, s.hit, s.seeded, s.false_)
 	}
 	for _, check := range checkNames {
-		if scores[check] == nil {
+		if scores[check] == nil && check != "lock" { // which needs a lock file: see TestLockChanges
 			t.Errorf("no program has a defect for %s", check)
 		}
 	}

@@ -3,6 +3,9 @@
 //
 //	eventbus check ./...            # wrong wiring, one line each
 //	eventbus list ./...             # who makes and who handles each event
+//	eventbus asyncapi ./cmd/shop    # the events as an AsyncAPI document
+//	eventbus lock ./...             # the contracts, to a file to commit
+//	eventbus check -lock ./...      # what has changed of them
 //	eventbus help check             # what is checked, and how to switch it off
 //
 // The bus is known by its names: a type Bus with methods Register, Call and
