@@ -175,6 +175,11 @@ func TestAsyncAPISchemasFitPayloads(t *testing.T) {
 			continue
 		}
 		orders++
+		v := decode().(map[string]any)
+		v["right"] = json.Number("65536")
+		if schema.Validate(v) == nil {
+			t.Error("the schema accepts 65536 as a uint16")
+		}
 		for field, bad := range map[string]any{
 			"id": json.Number("1"), "total": json.Number("1.5"), "left": json.Number("128"), "right": json.Number("-1"), "big": json.Number("1"),
 			"codes": []any{json.Number("1")}, "first": nil, "prices": []any{}, "Items": map[string]any{}, "tree": map[string]any{"name": ""}, "at": nil,
