@@ -1,0 +1,23 @@
+// A field that nobody writes.
+package main
+
+import (
+	"context"
+
+	"bus.test/eventbus"
+)
+
+type Made struct {
+	ID string `json:"id"`
+}
+
+type Read struct {
+	ID    string `json:"id"`
+	Email string `json:"email"`
+}
+
+func main() {
+	bus := eventbus.New(nil)
+	eventbus.On(bus, "user", "created", func(ctx context.Context, r Read) error { return nil }) // want: error contract
+	_ = bus.Publish(context.Background(), eventbus.MustData("user", "created", Made{}))
+}

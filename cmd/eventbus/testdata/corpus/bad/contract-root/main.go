@@ -1,0 +1,14 @@
+// One value where a struct is read.
+package main
+
+import (
+	"context"
+
+	"bus.test/eventbus"
+)
+
+func main() {
+	bus := eventbus.New(nil)
+	eventbus.On(bus, "user", "named", func(ctx context.Context, v struct{ ID string }) error { return nil }) // want: error contract
+	_ = bus.Publish(context.Background(), eventbus.MustData("user", "named", "ann"))
+}

@@ -1,0 +1,24 @@
+// A field that is never written, for its tag.
+package main
+
+import (
+	"context"
+
+	"bus.test/eventbus"
+)
+
+type Made struct {
+	Email string `json:"-"`
+	Name  string
+}
+
+type Read struct {
+	Email string
+	Name  string
+}
+
+func main() {
+	bus := eventbus.New(nil)
+	eventbus.On(bus, "user", "created", func(ctx context.Context, r Read) error { return nil }) // want: error contract
+	_ = bus.Publish(context.Background(), eventbus.MustData("user", "created", Made{}))
+}

@@ -1,0 +1,16 @@
+// A bare statement.
+package main
+
+import (
+	"context"
+
+	"bus.test/eventbus"
+)
+
+func h(ctx context.Context, d eventbus.Data) error { return nil }
+
+func main() {
+	bus := eventbus.New(nil)
+	bus.Register("a", "b", h)
+	bus.Publish(context.Background(), eventbus.MustData("a", "b", nil)) // want: error dropped
+}

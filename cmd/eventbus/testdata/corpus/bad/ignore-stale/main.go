@@ -1,0 +1,18 @@
+// A comment that silences nothing.
+package main
+
+import (
+	"context"
+
+	"bus.test/eventbus"
+)
+
+func h(ctx context.Context, d eventbus.Data) error { return nil }
+
+func main() {
+	bus := eventbus.New(nil)
+	bus.Register("a", "b", h)
+	// want+1: warning ignore
+	//eventbus:ignore unhandled the app polls for it
+	_ = bus.Publish(context.Background(), eventbus.MustData("a", "b", nil))
+}

@@ -1,0 +1,19 @@
+// copy over it.
+package main
+
+import (
+	"context"
+
+	"bus.test/eventbus"
+)
+
+func on(ctx context.Context, d eventbus.Data) error {
+	copy(d.RawParams, "null") // want: error mutated
+	return nil
+}
+
+func main() {
+	bus := eventbus.New(nil)
+	bus.Register("a", "b", on)
+	_ = bus.Publish(context.Background(), eventbus.MustData("a", "b", "x"))
+}

@@ -1,0 +1,21 @@
+// An audit that leaves its own events out.
+package main
+
+import (
+	"context"
+
+	"bus.test/eventbus"
+)
+
+func main() {
+	bus := eventbus.New(nil)
+	bus.Register(eventbus.Any, eventbus.Any, func(ctx context.Context, d eventbus.Data) error {
+		if d.Domain == "audit" {
+			return nil
+		}
+		return bus.Publish(ctx, eventbus.MustData("audit", "written", d.Domain))
+	})
+	eventbus.On(bus, "audit", "written", func(ctx context.Context, s string) error { return nil })
+	eventbus.On(bus, "user", "created", func(ctx context.Context, s string) error { return nil })
+	_ = bus.Publish(context.Background(), eventbus.MustData("user", "created", "x"))
+}

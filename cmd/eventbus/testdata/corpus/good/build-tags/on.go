@@ -1,0 +1,9 @@
+//go:build !nometrics
+
+package main
+
+import (
+	"bus.test/eventbus"
+)
+
+func wire(bus *eventbus.Bus) { bus.Register("metric", "counted", h) }
