@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"os/exec"
+	"path"
 	"reflect"
 	"runtime"
 	"slices"
@@ -789,6 +790,7 @@ type welcomer interface {
 }
 
 func TestNamesAndSources(t *testing.T) {
+	pkg := reflect.TypeFor[trace]().PkgPath()
 	s := &service{}
 	var w welcomer = s
 	event := eventbus.Event[string]{Domain: "user", Action: "created"}
@@ -798,17 +800,17 @@ func TestNamesAndSources(t *testing.T) {
 		register func(*eventbus.Bus)
 		want     string
 	}{
-		{"function", func(b *eventbus.Bus) { b.Register("user", "created", nop) }, "eventbus_test.nop"},
-		{"method value", func(b *eventbus.Bus) { b.Register("user", "created", s.Welcome) }, "eventbus_test.(*service).Welcome"},
-		{"method value of a value", func(b *eventbus.Bus) { b.Register("user", "created", s.ByValue) }, "eventbus_test.service.ByValue"},
-		{"method value on an interface", func(b *eventbus.Bus) { b.Register("user", "created", w.Welcome) }, "eventbus_test.welcomer.Welcome"},
-		{"closure", func(b *eventbus.Bus) { b.Register("user", "created", closure) }, "eventbus_test.TestNamesAndSources.func1"},
-		{"On", func(b *eventbus.Bus) { eventbus.On(b, "user", "created", typed) }, "eventbus_test.typed"},
-		{"On a method", func(b *eventbus.Bus) { eventbus.On(b, "user", "created", s.Greet) }, "eventbus_test.(*service).Greet"},
-		{"On a generic instance", func(b *eventbus.Bus) { eventbus.On(b, "user", "created", generic[int]) }, "eventbus_test.generic[...]"},
-		{"generic instance", func(b *eventbus.Bus) { b.Register("user", "created", generic[eventbus.Data]) }, "eventbus_test.generic[...]"},
-		{"Event.On", func(b *eventbus.Bus) { event.On(b, s.Greet) }, "eventbus_test.(*service).Greet"},
-		{"Handle", func(b *eventbus.Bus) { b.Handle(eventbus.Handler{Domain: "user", Action: "created"}, nop) }, "eventbus_test.nop"},
+		{"function", func(b *eventbus.Bus) { b.Register("user", "created", nop) }, "nop"},
+		{"method value", func(b *eventbus.Bus) { b.Register("user", "created", s.Welcome) }, "(*service).Welcome"},
+		{"method value of a value", func(b *eventbus.Bus) { b.Register("user", "created", s.ByValue) }, "service.ByValue"},
+		{"method value on an interface", func(b *eventbus.Bus) { b.Register("user", "created", w.Welcome) }, "welcomer.Welcome"},
+		{"closure", func(b *eventbus.Bus) { b.Register("user", "created", closure) }, "TestNamesAndSources.func1"},
+		{"On", func(b *eventbus.Bus) { eventbus.On(b, "user", "created", typed) }, "typed"},
+		{"On a method", func(b *eventbus.Bus) { eventbus.On(b, "user", "created", s.Greet) }, "(*service).Greet"},
+		{"On a generic instance", func(b *eventbus.Bus) { eventbus.On(b, "user", "created", generic[int]) }, "generic[...]"},
+		{"generic instance", func(b *eventbus.Bus) { b.Register("user", "created", generic[eventbus.Data]) }, "generic[...]"},
+		{"Event.On", func(b *eventbus.Bus) { event.On(b, s.Greet) }, "(*service).Greet"},
+		{"Handle", func(b *eventbus.Bus) { b.Handle(eventbus.Handler{Domain: "user", Action: "created"}, nop) }, "nop"},
 		{"Handle with a name", func(b *eventbus.Bus) { named(b, "mine") }, "mine"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -817,11 +819,12 @@ func TestNamesAndSources(t *testing.T) {
 			_, line := runtime.FuncForPC(pc).FileLine(pc)
 			tt.register(&bus)
 			got := slices.Collect(bus.Handlers())
-			source := fmt.Sprintf("%s/eventbus_test.go:%d", reflect.TypeFor[trace]().PkgPath(), line)
+			source := fmt.Sprintf("%s/eventbus_test.go:%d", pkg, line)
+			name := path.Base(pkg) + "." + tt.want
 			if tt.want == "mine" {
-				source = "mine:1"
+				name, source = "mine", "mine:1"
 			}
-			check(t, "handlers", got, []eventbus.Handler{{Domain: "user", Action: "created", Name: tt.want, Source: source}})
+			check(t, "handlers", got, []eventbus.Handler{{Domain: "user", Action: "created", Name: name, Source: source}})
 		})
 	}
 }
