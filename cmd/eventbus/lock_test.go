@@ -113,14 +113,22 @@ func TestGraph(t *testing.T) {
 	}
 	var g graph
 	_, out, _ = runIn(t, dir, "graph", "-format", "json")
-	wantGraph := graph{Nodes: []string{"mail", "user"}, Edges: []arrow{{From: "user", To: "mail", Event: "user/created", Made: []string{"user/user.go:5"}, Handlers: []string{"mail.on mail/mail.go:9"}}}}
+	wantGraph := graph{
+		Domains: []string{"mail", "user"},
+		Events: []graphEvent{{
+			Event: "user/created", Domain: "user", Action: "created",
+			Makers:   []graphEnd{{"user", "user.Created", "user/user.go:5"}},
+			Handlers: []graphEnd{{"mail", "mail.on", "mail/mail.go:9"}},
+		}},
+		Unknown: []unknownEntry{},
+	}
 	if err := json.Unmarshal([]byte(out), &g); err != nil || !cmp.Equal(wantGraph, g) {
 		t.Errorf("json: %v (-want +got):\n%s", err, cmp.Diff(wantGraph, g))
 	}
 	_, out, _ = runIn(t, dir, "graph", "-format", "dot")
-	for _, line := range []string{`"p:user" -> "e:user/created"`, `"e:user/created" -> "p:mail"`} {
-		if !strings.Contains(out, line) {
-			t.Errorf("dot has no %s:\n%s", line, out)
+	for _, part := range []string{`<B>user</B>`, `<B>mail</B>`, `d1:p0 -> d0:h [`, `>created</TD>`} {
+		if !strings.Contains(out, part) {
+			t.Errorf("dot has no %s:\n%s", part, out)
 		}
 	}
 	if status, _, errs := runIn(t, dir, "graph", "-format", "png"); status != 2 || !strings.Contains(errs, "no format") {
