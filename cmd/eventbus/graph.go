@@ -238,58 +238,50 @@ const (
 	alarmColour = "#f9d9d4"
 )
 
+// manyArrows is how many of them nobody can follow any more.
+const manyArrows = 40
+
 // draw makes each domain a box that lists its events. Events that go the same
 // ways share a part of the box and its arrows: an arrow for every event would
-// cover the page.
+// cover the page. Where there are too many all the same, the boxes stand in rows,
+// each event says where it goes, and the arrows are faint.
 func (g graph) draw() drawing {
 	d := drawing{parts: make([]eventParts, len(g.Events))}
 	var b, edges strings.Builder
-	b.WriteString("digraph events {\n\trankdir=LR; nodesep=0.25; ranksep=1.2; bgcolor=transparent\n" +
-		"\tnode [shape=plain, fontname=\"Helvetica\", fontsize=11]\n" +
-		"\tedge [color=\"" + edgeColour + "\", arrowsize=0.7]\n")
+	dense := g.arrows() > manyArrows
+	colour, layout := edgeColour, "rankdir=LR; nodesep=0.25; ranksep=1.2"
+	if dense {
+		colour, layout = edgeColour+"38", "layout=osage; pack=16; packmode=array_tu; outputorder=edgesfirst; splines=line"
+	}
+	fmt.Fprintf(&b, "digraph events {\n\t%s; bgcolor=transparent\n"+
+		"\tnode [shape=plain, fontname=\"Helvetica\", fontsize=11]\n"+
+		"\tedge [color=%q, arrowsize=0.7]\n", layout, colour)
 	box := map[string]string{}
 	for i, dom := range g.Domains {
 		box[dom] = fmt.Sprintf("d%d", i)
 	}
 	arrows := 0
-	for _, dom := range g.Domains {
-		type part struct {
-			key    string
-			events []int
-		}
-		var parts []*part
-		for i, e := range g.Events {
-			if e.Domain != dom {
-				continue
-			}
-			key := fmt.Sprintf("%q %q %v %v", e.strangers(), e.to(), len(e.Makers) == 0, len(e.Handlers) == 0)
-			at := slices.IndexFunc(parts, func(p *part) bool { return p.key == key })
-			if at < 0 {
-				at = len(parts)
-				parts = append(parts, &part{key: key})
-			}
-			parts[at].events = append(parts[at].events, i)
-		}
-		fmt.Fprintf(&b, "\t%s [id=%q, tooltip=%s, label=<<TABLE BORDER=\"0\" CELLBORDER=\"1\" CELLSPACING=\"0\" CELLPADDING=\"4\" COLOR=%q><TR><TD PORT=\"h\" BGCOLOR=%q><B>%s</B></TD></TR>",
-			box[dom], box[dom], dotQuote(dom), lineColour, boxColour, dotText(dom))
-		for n, p := range parts {
-			first := g.Events[p.events[0]]
+	for at, dom := range g.Domains {
+		fmt.Fprintf(&b, "\t%s [id=%q, sortv=%d, tooltip=%s, label=<<TABLE BORDER=\"0\" CELLBORDER=\"1\" CELLSPACING=\"0\" CELLPADDING=\"4\" COLOR=%q><TR><TD PORT=\"h\" BGCOLOR=%q><B>%s</B></TD></TR>",
+			box[dom], box[dom], at+1, dotQuote(dom), lineColour, boxColour, dotText(dom))
+		for n, events := range g.ways(dom) {
+			first := g.Events[events[0]]
 			fill := cellColour
 			if len(first.Makers) == 0 || len(first.Handlers) == 0 {
 				fill = alarmColour
 			}
 			fmt.Fprintf(&b, "<TR><TD PORT=\"p%d\" BGCOLOR=%q CELLPADDING=\"3\"><TABLE BORDER=\"0\" CELLBORDER=\"0\" CELLSPACING=\"0\" CELLPADDING=\"1\">", n, fill)
-			for _, i := range p.events {
+			for _, i := range events {
 				e := g.Events[i]
 				d.parts[i] = eventParts{Cell: fmt.Sprintf("e%d", i), Boxes: []string{box[dom]}}
-				fmt.Fprintf(&b, "<TR><TD ALIGN=\"LEFT\" ID=%q TITLE=\"%s\">%s</TD></TR>", d.parts[i].Cell, tip(e), dotText(e.Action+e.mark()))
+				fmt.Fprintf(&b, "<TR><TD ALIGN=\"LEFT\" ID=%q TITLE=\"%s\">%s</TD></TR>", d.parts[i].Cell, tip(e), dotText(e.Action+e.mark(dense)))
 			}
 			b.WriteString("</TABLE></TD></TR>")
 			arrow := func(from, to, other, style string) {
 				id := fmt.Sprintf("a%d", arrows)
 				arrows++
 				var names []string
-				for _, i := range p.events {
+				for _, i := range events {
 					names = append(names, g.Events[i].Event)
 					d.parts[i].Edges = append(d.parts[i].Edges, id)
 					if !slices.Contains(d.parts[i].Boxes, other) {
@@ -312,17 +304,54 @@ func (g graph) draw() drawing {
 	return d
 }
 
-// mark says in the box what no arrow says.
-func (e graphEvent) mark() string {
-	switch {
-	case len(e.Makers) == 0:
-		return " (nobody makes it)"
-	case len(e.Handlers) == 0:
-		return " (nobody handles it)"
-	case slices.ContainsFunc(e.Handlers, func(h graphEnd) bool { return h.Domain == e.Domain }):
-		return " \u21ba"
+// ways returns the events of a domain, those that go the same ways together.
+func (g graph) ways(domain string) [][]int {
+	var out [][]int
+	index := map[string]int{}
+	for i, e := range g.Events {
+		if e.Domain != domain {
+			continue
+		}
+		key := fmt.Sprintf("%q %q %v %v", e.strangers(), e.to(), len(e.Makers) == 0, len(e.Handlers) == 0)
+		if at, ok := index[key]; ok {
+			out[at] = append(out[at], i)
+			continue
+		}
+		index[key] = len(out)
+		out = append(out, []int{i})
 	}
-	return ""
+	return out
+}
+
+func (g graph) arrows() int {
+	n := 0
+	for _, dom := range g.Domains {
+		for _, events := range g.ways(dom) {
+			n += len(g.Events[events[0]].strangers()) + len(g.Events[events[0]].to())
+		}
+	}
+	return n
+}
+
+// mark says in the box what no arrow says, or none that can be followed.
+func (e graphEvent) mark(dense bool) string {
+	s := ""
+	if from := e.strangers(); dense && len(from) > 0 {
+		s = " (made by " + strings.Join(from, ", ") + ")"
+	}
+	if len(e.Makers) == 0 {
+		s = " (nobody makes it)"
+	}
+	if len(e.Handlers) == 0 {
+		return s + " (nobody handles it)"
+	}
+	if slices.ContainsFunc(e.Handlers, func(h graphEnd) bool { return h.Domain == e.Domain }) {
+		s += " \u21ba"
+	}
+	if to := e.to(); dense && len(to) > 0 {
+		s += " \u2192 " + strings.Join(to, ", ")
+	}
+	return s
 }
 
 func tip(e graphEvent) string {
@@ -336,19 +365,26 @@ func tip(e graphEvent) string {
 	return strings.Join(lines, "&#10;")
 }
 
-// dotText writes s for an HTML-like label, where a control character is an error.
-func dotText(s string) string {
-	return html.EscapeString(strings.Map(func(r rune) rune {
+// dotText writes s for an HTML-like label.
+func dotText(s string) string { return html.EscapeString(printable(s)) }
+
+// dotQuote writes s as a quoted string of Graphviz.
+func dotQuote(s string) string {
+	var lines []string
+	for l := range strings.SplitSeq(s, "\n") {
+		lines = append(lines, printable(l))
+	}
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(strings.Join(lines, "\n")) + `"`
+}
+
+// printable replaces what an SVG can't have, which is XML.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || r == 0xFFFE || r == 0xFFFF {
 			return unicode.ReplacementChar
 		}
 		return r
-	}, s))
-}
-
-// dotQuote writes s as a quoted string of Graphviz.
-func dotQuote(s string) string {
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`, "\x00", "\ufffd").Replace(s) + `"`
+	}, s)
 }
 
 // mermaid writes the graph as Markdown pages show it: one arrow for all events
@@ -424,7 +460,8 @@ var graphCommand = &command{
 	long: `Graph draws domains as boxes and events as arrows. A box lists the events of its
 domain; arrows lead from them to the domains that handle them, and dashed ones
 from other domains that make them. Events that go the same ways share their
-arrows; a round arrow marks one that its own domain handles. An event that nobody
+arrows; a round arrow marks one that its own domain handles. With more than 40
+arrows each event says where it goes, and the arrows are faint. An event that nobody
 makes or handles is red. Handlers of every event are left out: they would hide the
 rest. A package is the domain that it is named after, or the only one whose events
 it alone makes; any other is a box of its own.
