@@ -87,6 +87,7 @@ func (a *model) graph() graph {
 		}
 	}
 	for _, e := range index {
+		slices.SortFunc(e.Makers, func(x, y graphEnd) int { return cmp.Or(cmp.Compare(x.Place, y.Place), cmp.Compare(x.Func, y.Func)) })
 		g.Events = append(g.Events, *e)
 		g.Domains = append(g.Domains, e.Domain)
 		for _, end := range slices.Concat(e.Makers, e.Handlers) {

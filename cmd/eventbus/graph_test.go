@@ -140,12 +140,12 @@ func main() {
 	}
 	_, out, errs := runIn(t, tree(t, withBus(t, files)), "graph")
 	want := `flowchart LR
-  n0["order"]
-  n1["legacy"]
-  n0 -->|"order/placed"| n1
-  n1 -->|"order/placed"| n1
+  n0["legacy"]
+  n0 -->|"order/placed"| n0
+  n1["order"]
+  n1 -->|"order/placed"| n0
   n2["user"]
-  n2 -->|"user/created"| n1
+  n2 -->|"user/created"| n0
 `
 	if out != want {
 		t.Errorf("output\n%swant\n%s%s", out, want, errs)

@@ -6,7 +6,9 @@
 //	eventbus help check             # what is checked, and how to switch it off
 //
 // The bus is known by its names: a type Bus with methods Register, Call and
-// Publish in a package whose path ends in eventbus.
+// Publish in a package that is named eventbus, or whose path ends so. A function
+// of a package directly below it that takes an event, such as a queue's, counts
+// as a dispatch.
 package main
 
 import (
