@@ -835,7 +835,7 @@ func (a *model) late(i int) {
 	var roots []root
 	for _, r := range w.registrations {
 		if rs := a.reach(i, r); rs != nil && r.fn.kind == function {
-			roots = append(roots, root{r.fn.fn, rs, "the handler " + r.handler + " of " + r.name.String()})
+			roots = append(roots, root{r.fn.fn, rs, "the handler " + r.handler + " of " + r.String()})
 		}
 	}
 	for _, fn := range p.funcs {

@@ -57,8 +57,8 @@ func load(ctx context.Context, dir, tags string, patterns []string, env []string
 	if err != nil {
 		return nil, err
 	}
-	if real, err := filepath.EvalSymlinks(abs); err == nil {
-		abs = real
+	if target, err := filepath.EvalSymlinks(abs); err == nil {
+		abs = target
 	}
 	fset := token.NewFileSet()
 	cfg := &packages.Config{Context: ctx, Mode: modeGraph, Dir: abs, Env: env, Fset: fset}

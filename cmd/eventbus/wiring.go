@@ -433,7 +433,6 @@ func (p *program) placeOf(at ssa.Instruction, v ssa.Value, ch *choices, fr *fram
 			continue
 		}
 		if !isWrapper(fn) {
-			v = nil
 			break
 		}
 	}
