@@ -77,7 +77,7 @@ func found(s *source, dir string) (short []string, long []finding) {
 // of testdata/corpus/good, which look suspicious and are right. It prints recall
 // and precision.
 func TestCorpus(t *testing.T) {
-	t.Setenv("GOWORK", "off")
+	t.Setenv("GOWORK", "off") // the corpus is a module of its own
 	root := "testdata/corpus"
 	s, err := load(t.Context(), root, "", []string{"./..."}, nil)
 	if err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"html"
 	"os"
@@ -12,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // need skips a test where a program is missing, unless EVENTBUS_REQUIRE names it.
@@ -106,6 +109,43 @@ func TestDraw(t *testing.T) {
 	}
 	if !strings.Contains(dense().draw().dot, ">happened0 \u2192 domain") {
 		t.Error("in a picture with many arrows, events don't say where they go")
+	}
+}
+
+func TestGraph(t *testing.T) {
+	t.Setenv("GOWORK", "off")
+	dir := tree(t, withBus(t, map[string]string{
+		"user/user.go": "package user\n\nimport \"m.test/eventbus\"\n\nfunc Created() eventbus.Data { return eventbus.MustData(\"user\", \"created\", nil) }\n",
+		"mail/mail.go": "package mail\n\nimport (\n\t\"context\"\n\n\t\"m.test/eventbus\"\n)\n\nfunc Wire(b *eventbus.Bus) { b.Register(\"user\", \"created\", on) }\n\nfunc on(ctx context.Context, d eventbus.Data) error { return nil }\n",
+		"main.go":      "package main\n\nimport (\n\t\"context\"\n\n\t\"m.test/eventbus\"\n\t\"m.test/mail\"\n\t\"m.test/user\"\n)\n\nfunc main() {\n\tb := eventbus.New(nil)\n\tmail.Wire(b)\n\t_ = b.Publish(context.Background(), user.Created())\n}\n",
+	}))
+	_, out, _ := runIn(t, dir, "graph")
+	want := "flowchart LR\n  n0[\"user\"]\n  n1[\"mail\"]\n  n0 -->|\"user/created\"| n1\n"
+	if diff := cmp.Diff(want, out); diff != "" {
+		t.Errorf("mermaid (-want +got):\n%s", diff)
+	}
+	var g graph
+	_, out, _ = runIn(t, dir, "graph", "-format", "json")
+	wantGraph := graph{
+		Domains: []string{"mail", "user"},
+		Events: []graphEvent{{
+			Event: "user/created", Domain: "user", Action: "created",
+			Makers:   []graphEnd{{"user", "user.Created", "user/user.go:5"}},
+			Handlers: []graphEnd{{"mail", "mail.on", "mail/mail.go:9"}},
+		}},
+		Unknown: []unknownEntry{},
+	}
+	if err := json.Unmarshal([]byte(out), &g); err != nil || !cmp.Equal(wantGraph, g) {
+		t.Errorf("json: %v (-want +got):\n%s", err, cmp.Diff(wantGraph, g))
+	}
+	_, out, _ = runIn(t, dir, "graph", "-format", "dot")
+	for _, part := range []string{`<B>user</B>`, `<B>mail</B>`, `d1:p0 -> d0:h [`, `>created</TD>`} {
+		if !strings.Contains(out, part) {
+			t.Errorf("dot has no %s:\n%s", part, out)
+		}
+	}
+	if status, _, errs := runIn(t, dir, "graph", "-format", "png"); status != 2 || !strings.Contains(errs, "no format") {
+		t.Errorf("png: status %d, %s", status, errs)
 	}
 }
 
