@@ -38,8 +38,8 @@ func cloudEvent(md message.Metadata) (domain, action string, err error) {
 	}
 	name := ceDecode(md[ceType])
 	dot := strings.LastIndexByte(name, '.')
-	if dot < 1 || dot == len(name)-1 {
-		return "", "", fmt.Errorf("%w: the CloudEvent's type %q has no domain before a dot and action after it", ErrMalformed, name)
+	if dot < 0 {
+		return "", "", fmt.Errorf("%w: the CloudEvent's type %q has no dot between a domain and an action", ErrMalformed, name)
 	}
 	return name[:dot], name[dot+1:], nil
 }

@@ -17,10 +17,10 @@ import (
 //
 //	router.AddConsumerHandler("mail", "orders", subscriber, watermillbus.Dispatch(bus.Publish))
 //
-// Its error nacks the message and names it by its UUID; what that means, and which errors are
-// for good, the package comment says. The context of the dispatch is the message's,
-// with the message's pairs beside its metadata; it ends soon after the message is
-// acked or nacked and when the router closes.
+// Its error nacks the message and names it by its UUID; which errors are for good,
+// the package comment says. The context of the dispatch is the message's, with the
+// message's pairs beside its metadata; it ends soon after the message is acked or
+// nacked, and when the router closes.
 //
 // A message without DomainKey and ActionKey is read as a CloudEvent 1.0 in binary
 // mode (see Options.Source): its type up to the last dot is the domain and the
@@ -80,13 +80,13 @@ func permanent(err error) bool {
 	if !eventbus.IsPermanent(err) {
 		return false
 	}
-	switch e := err.(type) {
+	switch e := err.(type) { //nolint:errorlint // level by level
 	case interface{ Unwrap() error }:
 		inner := e.Unwrap()
 		return !eventbus.IsPermanent(inner) || permanent(inner) // marked here, or further in
 	case interface{ Unwrap() []error }:
 		for _, inner := range e.Unwrap() {
-			if _, ok := inner.(*eventbus.HandlerError); ok && !permanent(inner) {
+			if _, ok := inner.(*eventbus.HandlerError); ok && !permanent(inner) { //nolint:errorlint // bare, as Publish joins them
 				return false
 			}
 		}

@@ -200,6 +200,9 @@ func TestLoop(t *testing.T) {
 			}
 			return b.Publish(ctx, eventbus.MustData("order", "placed", 2))
 		}, []string{"here order/placed 1", "there order/placed 1", "there order/placed 2", "here order/placed 2"}},
+		{"another of the same letters comes back", func(ctx context.Context, b *eventbus.Bus, d eventbus.Data) error {
+			return b.Publish(ctx, eventbus.Data{Domain: "orderp", Action: "laced", RawParams: d.RawParams})
+		}, []string{"here order/placed 1", "there order/placed 1", "there orderp/laced 1", "here orderp/laced 1"}},
 		{"with the pairs of the context stored and read back", func(ctx context.Context, b *eventbus.Bus, d eventbus.Data) error {
 			if string(d.RawParams) == "2" {
 				return nil

@@ -2,6 +2,7 @@ package watermillbus_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log"
 
@@ -19,7 +20,6 @@ import (
 // line that makes it differs.
 func Example() {
 	broker := gochannel.NewGoChannel(gochannel.Config{BlockPublishUntilSubscriberAck: true}, watermill.NopLogger{})
-	defer broker.Close()
 
 	// The mailer.
 	mailer := eventbus.New(nil)
@@ -44,8 +44,8 @@ func Example() {
 		fmt.Println("given up:", m.Metadata[watermillbus.DomainKey], m.Metadata[watermillbus.ActionKey])
 		return nil
 	})
-	go router.Run(context.Background())
-	defer router.Close()
+	done := make(chan error, 1)
+	go func() { done <- router.Run(context.Background()) }()
 	<-router.Running()
 
 	// The shop.
@@ -58,6 +58,9 @@ func Example() {
 		if err := shop.Call(ctx, eventbus.MustData("order", "placed", map[string]string{"Email": email})); err != nil {
 			fmt.Println(err)
 		}
+	}
+	if err := errors.Join(router.Close(), <-done, broker.Close()); err != nil {
+		fmt.Println(err)
 	}
 	// Output:
 	// mail to ann@example.org for request r-17

@@ -3,6 +3,7 @@ package watermillbus_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -54,9 +55,7 @@ func TestMessage(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			want := message.Metadata{}
 			for _, pairs := range []map[string]string{own, tt.want} {
-				for k, v := range pairs {
-					want[k] = v
-				}
+				maps.Copy(want, pairs)
 			}
 			var topics []string
 			var msgs []*message.Message

@@ -58,6 +58,14 @@
 //	}
 //	router.AddMiddleware(poison, retry.Middleware)
 //
+// With watermill-nats and JetStream four settings keep these promises. The
+// subscriber needs nats.ManualAck(), or nats.go acks what a shutdown cut off. Its
+// durable consumer has to be made beforehand (AddConsumer): one that Subscribe
+// makes goes with the subscription, and what it had acked is forgotten. The
+// publisher needs nats.ReconnectBufSize(-1), or an event that the producer was told
+// had failed is sent after all once the server is back. And AckWait has to be longer
+// than the handlers take.
+//
 // # Duplicates
 //
 // Brokers deliver more than once now and then, and a producer that tries again
@@ -124,6 +132,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 
 	"example.com/eventbus"
 )
@@ -150,10 +159,6 @@ var ErrMalformed = errors.New("malformed")
 // fingerprint tells an event from those dispatched while it is handled.
 func fingerprint(data eventbus.Data) string {
 	h := sha256.New()
-	for _, part := range []string{data.Domain, data.Action} {
-		h.Write([]byte(part))
-		h.Write([]byte{0})
-	}
-	h.Write(data.RawParams)
+	fmt.Fprintf(h, "%q %q %s", data.Domain, data.Action, data.RawParams)
 	return hex.EncodeToString(h.Sum(nil))
 }

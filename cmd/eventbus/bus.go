@@ -9,7 +9,7 @@ import (
 )
 
 // bus knows the event bus by its names: a type Bus with methods Register, Call
-// and Publish in a package whose path ends in eventbus.
+// and Publish in a package that is named eventbus, or whose path ends so.
 type bus struct {
 	pkgs  map[*types.Package]bool
 	types []types.Type // *Bus, of each
@@ -36,7 +36,7 @@ func findBus(pkgs []*packages.Package) *bus {
 }
 
 func (b *bus) add(p *types.Package) {
-	if !busPath(p.Path()) {
+	if !busNamed(p.Path(), p.Name()) {
 		return
 	}
 	tn, ok := p.Scope().Lookup("Bus").(*types.TypeName)
@@ -102,6 +102,37 @@ func (b *bus) opOf(obj *types.Func) op {
 		return o
 	}
 	return opOther
+}
+
+// beside reports whether fn is declared in a package directly below that of a
+// bus, such as a queue for it.
+func (b *bus) beside(fn *ssa.Function) bool {
+	path := pkgPath(fn)
+	i := strings.LastIndexByte(path, '/')
+	if i < 0 {
+		return false
+	}
+	for p := range b.pkgs {
+		if p.Path() == path[:i] {
+			return true
+		}
+	}
+	return false
+}
+
+// answers reports whether fn is reply.On, or a part of it: a registration whose
+// handler decodes the first of its types.
+func (b *bus) answers(fn *ssa.Function) bool {
+	for fn.Parent() != nil {
+		fn = fn.Parent()
+	}
+	obj := declared(fn)
+	if obj == nil || obj.Name() != "On" || !b.beside(fn) {
+		return false
+	}
+	sig := obj.Signature()
+	return sig.Recv() == nil && sig.TypeParams().Len() > 0 && sig.Params().Len() >= 4 &&
+		b.isType(sig.Params().At(0).Type(), "Bus") && isString(sig.Params().At(1).Type()) && isString(sig.Params().At(2).Type())
 }
 
 // owns reports whether fn is part of a bus.

@@ -572,6 +572,9 @@ func (a *model) edges(i int) []edge {
 		}
 		fns := slices.SortedFunc(keys(rs), func(x, y *ssa.Function) int { return cmp.Compare(x.Pos(), y.Pos()) })
 		for _, fn := range fns {
+			if from := rs[fn].from; isWrapper(fn) && from != nil && p.bus.beside(from.fn) {
+				continue // the call of the package beside the bus is the dispatch
+			}
 			for _, d := range byFn[fn] {
 				reached, cond := p.belongs(&d.site, r.fn.fn, rs)
 				if reached == nil {
@@ -832,7 +835,7 @@ func (a *model) late(i int) {
 	var roots []root
 	for _, r := range w.registrations {
 		if rs := a.reach(i, r); rs != nil && r.fn.kind == function {
-			roots = append(roots, root{r.fn.fn, rs, "the handler " + r.handler + " of " + r.name.String()})
+			roots = append(roots, root{r.fn.fn, rs, "the handler " + r.handler + " of " + r.String()})
 		}
 	}
 	for _, fn := range p.funcs {

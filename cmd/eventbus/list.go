@@ -185,10 +185,10 @@ func (a *model) list() listing {
 		for _, n := range order {
 			e := index[n]
 			for _, r := range w.registrations {
-				if !r.known() || r.received != nil || !(r.name == n || n.domain != wild && n.action != wild && r.covers(n)) {
+				if !r.known() || r.received != nil || r.name != n && (n.domain == wild || n.action == wild || !r.covers(n)) {
 					continue
 				}
-				h := handlerEntry{Name: r.handler, Registered: a.src.line(r.place), Source: a.src.line(r.at), For: r.name.String(), Program: program}
+				h := handlerEntry{Name: r.handler, Registered: a.src.line(r.place), Source: a.src.line(r.at), For: r.String(), Program: program}
 				for _, c := range consumers {
 					if c.r == r && a.reads(i, c, n) {
 						h.Reads = append(h.Reads, shapeOf(c.typ, true).name)

@@ -57,8 +57,8 @@ func load(ctx context.Context, dir, tags string, patterns []string, env []string
 	if err != nil {
 		return nil, err
 	}
-	if real, err := filepath.EvalSymlinks(abs); err == nil {
-		abs = real
+	if target, err := filepath.EvalSymlinks(abs); err == nil {
+		abs = target
 	}
 	fset := token.NewFileSet()
 	cfg := &packages.Config{Context: ctx, Mode: modeGraph, Dir: abs, Env: env, Fset: fset}
@@ -96,8 +96,8 @@ func load(ctx context.Context, dir, tags string, patterns []string, env []string
 		s.broken = append(s.broken, problem{"", f})
 	}
 	want := s.choose(roots)
-	if len(s.uses) == 0 && !slices.ContainsFunc(roots, func(p *packages.Package) bool { return busPath(p.PkgPath) }) {
-		return nil, &loadError{"none of the packages imports an event bus (a package whose path ends in eventbus, with a type Bus that has Register, Call and Publish)"}
+	if len(s.uses) == 0 && !slices.ContainsFunc(roots, func(p *packages.Package) bool { return busNamed(p.PkgPath, p.Name) }) {
+		return nil, &loadError{"none of the packages imports an event bus (a package named eventbus, with a type Bus that has Register, Call and Publish)"}
 	}
 	if len(want) == 0 { // the bus alone
 		s.build()
@@ -126,7 +126,7 @@ func (s *source) choose(roots []*packages.Package) []string {
 		s.graph[p.PkgPath] = p
 		uses := false
 		for _, imp := range p.Imports {
-			if visit(imp) || busPath(imp.PkgPath) {
+			if visit(imp) || busNamed(imp.PkgPath, imp.Name) {
 				uses = true
 			}
 		}
@@ -161,8 +161,11 @@ func firstElem(path string) string {
 	return first
 }
 
-// busPath reports whether a package of that path may hold a bus.
-func busPath(path string) bool {
+// busNamed reports whether a package of that path and name may hold a bus.
+func busNamed(path, name string) bool {
+	if name == "eventbus" {
+		return true
+	}
 	last := path[strings.LastIndexByte(path, '/')+1:]
 	if len(last) > 1 && last[0] == 'v' && strings.Trim(last[1:], "0123456789") == "" { // example.com/eventbus/v2
 		path = strings.TrimSuffix(path, "/"+last)

@@ -9,7 +9,9 @@
 //	eventbus help check             # what is checked, and how to switch it off
 //
 // The bus is known by its names: a type Bus with methods Register, Call and
-// Publish in a package whose path ends in eventbus.
+// Publish in a package that is named eventbus, or whose path ends so. A function
+// of a package directly below it that takes an event, such as a queue's, counts
+// as a dispatch.
 package main
 
 import (
@@ -133,7 +135,7 @@ func (c *command) flags(errw io.Writer) (*flag.FlagSet, *options) {
 	fs.StringVar(&o.dir, "C", ".", "the `folder` to run in")
 	fs.StringVar(&o.tags, "tags", "", "build `tags`, with commas between them")
 	if c.name == "graph" {
-		fs.StringVar(&o.format, "format", "mermaid", "mermaid, dot, json or svg")
+		fs.StringVar(&o.format, "format", "mermaid", "mermaid, dot, json, html or svg")
 		return fs, o
 	}
 	switch c.name {
@@ -162,8 +164,8 @@ func (c *command) start(ctx context.Context, args []string, errw io.Writer) (*op
 		}
 		return nil, nil, nil, exitFailed
 	}
-	if c.name == "graph" && !slices.Contains([]string{"mermaid", "dot", "json", "svg"}, o.format) {
-		fmt.Fprintf(errw, "eventbus: there is no format %q; take mermaid, dot, json or svg\n", o.format)
+	if c.name == "graph" && !slices.Contains(graphFormats, o.format) {
+		fmt.Fprintf(errw, "eventbus: there is no format %q; take mermaid, dot, json, html or svg\n", o.format)
 		return nil, nil, nil, exitFailed
 	}
 	patterns, events := fs.Args(), []string(nil)

@@ -157,9 +157,9 @@ func (p *program) visitAll(sp *ssa.Package) {
 			}
 			for _, t := range []types.Type{n, types.NewPointer(n)} {
 				ms := p.src.prog.MethodSets.MethodSet(t)
-				for i := range ms.Len() {
-					if f := ms.At(i).Obj().(*types.Func); f.Pkg() == sp.Pkg {
-						if fn := p.src.prog.MethodValue(ms.At(i)); fn != nil && fn.Synthetic == "" {
+				for m := range ms.Methods() {
+					if f := m.Obj().(*types.Func); f.Pkg() == sp.Pkg {
+						if fn := p.src.prog.MethodValue(m); fn != nil && fn.Synthetic == "" {
 							p.visit(fn)
 						}
 					}
@@ -424,14 +424,14 @@ func (p *program) needPkg(sp *ssa.Package) {
 		case *ssa.Type:
 			for _, t := range []types.Type{m.Type(), types.NewPointer(m.Type())} {
 				ms := p.src.prog.MethodSets.MethodSet(t)
-				for i := range ms.Len() {
+				for method := range ms.Methods() {
 					if types.IsInterface(t) {
 						continue
 					}
 					if n, ok := m.Type().(*types.Named); ok && n.TypeParams().Len() > 0 {
 						continue
 					}
-					if fn := p.src.prog.MethodValue(ms.At(i)); fn != nil {
+					if fn := p.src.prog.MethodValue(method); fn != nil {
 						add(fn)
 					}
 				}

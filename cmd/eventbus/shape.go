@@ -362,14 +362,14 @@ func compare(writer, reader *shape) []misfit {
 			}
 		}(len(out))
 		if r.kind == nothing {
-			out = append(out, misfit{path: path, why: fmt.Sprintf("nothing can be decoded to a %s", r.name)})
+			out = append(out, misfit{path: path, why: "nothing can be decoded to a " + r.name})
 			return
 		}
 		if wq != rq && (w.kind == number || w.kind == boolean || r.kind == number || r.kind == boolean) {
 			if wq && r.kind == text && !rq {
 				return // "12" read as text
 			}
-			if !(rq && w.kind == text) { // text may hold a number
+			if !rq || w.kind != text { // text may hold a number
 				is, wants := kindName(w, wq), kindName(r, rq)
 				out = append(out, misfit{path: path, why: fmt.Sprintf("is %s, and is read as %s", is, wants)})
 				return

@@ -14,7 +14,7 @@ import (
 
 // monolith writes a program of that many domains, with ten events each, every one
 // made by a service, handled by two other domains, and wired from one main.
-func monolith(t testing.TB, domains int) string {
+func monolith(t *testing.T, domains int) string {
 	t.Helper()
 	bus, err := os.ReadFile("testdata/corpus/vendor/bus.test/eventbus/eventbus.go")
 	if err != nil {

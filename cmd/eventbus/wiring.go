@@ -201,6 +201,9 @@ func (r *registration) calledThrough(p *program, stack []ssa.Instruction) bool {
 }
 
 func (p *program) wireCall(w *wiring, c ssa.CallInstruction) {
+	if p.bus.answers(c.Parent()) {
+		return // its callers are the ones who register
+	}
 	common := c.Common()
 	o := opNone
 	args := common.Args
@@ -267,6 +270,8 @@ func (p *program) wireOther(w *wiring, c ssa.CallInstruction, fn *ssa.Function) 
 	args := c.Common().Args
 	switch obj := declared(fn); {
 	case obj == nil || obj.Pkg() == nil:
+	case p.bus.beside(fn):
+		p.wireBeside(w, c, fn)
 	case fullName(fn) == "encoding/json.Unmarshal":
 		if mi, ok := args[1].(*ssa.MakeInterface); ok {
 			if ptr, ok := mi.X.Type().Underlying().(*types.Pointer); ok {
@@ -284,6 +289,30 @@ func (p *program) wireOther(w *wiring, c ssa.CallInstruction, fn *ssa.Function) 
 		}
 		if raw := readerOf(args[0]); raw != nil {
 			p.decodeRaw(w, c, raw, ptr.Elem())
+		}
+	}
+}
+
+// wireBeside looks at calls of the packages beside the bus. What they do with an
+// event within is their own affair.
+func (p *program) wireBeside(w *wiring, c ssa.CallInstruction, fn *ssa.Function) {
+	if p.bus.beside(c.Parent()) {
+		return
+	}
+	args := c.Common().Args
+	if p.bus.answers(fn) {
+		p.register(w, c, args[1], args[2], nil, args[3], args[4:], args[0], typeArg(fn))
+		return
+	}
+	var bus ssa.Value
+	for _, a := range args {
+		if p.bus.isType(a.Type(), "Bus") {
+			bus = a
+		}
+	}
+	for _, a := range args {
+		if p.bus.isData(a.Type()) {
+			p.dispatch(w, c, a, bus, funcName(fn))
 		}
 	}
 }
@@ -404,7 +433,6 @@ func (p *program) placeOf(at ssa.Instruction, v ssa.Value, ch *choices, fr *fram
 			continue
 		}
 		if !isWrapper(fn) {
-			v = nil
 			break
 		}
 	}

@@ -86,13 +86,15 @@ func (s *shop) wire(ctx context.Context, log *slog.Logger) (err error) {
 	}
 	s.stock = inventory.Wire(s.bus, stock) // before billing: no charge for what isn't there
 	s.ledger = billing.Wire(s.bus, new(bank))
+	if s.users, err = user.Wire(ctx, s.bus, s.db); err != nil {
+		return err
+	}
 	if s.remote == nil {
 		durably(s.bus, s.reactions, "mail", s.runs.trace, func(bus *eventbus.Bus) { mail.Wire(bus, s.post.send) })
 	} else {
 		durably(s.bus, s.reactions, "forward", s.runs.trace, s.remote.wire)
 	}
-	s.users, err = user.Wire(ctx, s.bus, s.db)
-	return err
+	return nil
 }
 
 // start begins to run what is stored.

@@ -187,11 +187,29 @@ func TestCancelGivesAllBack(t *testing.T) {
 	if got, want := stateOf(t, s), (state{mugs: 12, orders: "map[cancelled:1]"}); got != want {
 		t.Errorf("after its end %+v, want %+v", got, want)
 	}
+	if err := s.orders.Cancel(t.Context(), "o-1"); !errors.Is(err, order.ErrState) {
+		t.Errorf("a second Cancel = %v, want ErrState", err)
+	}
+	// Of the three who hear of the refund one fails: that is over €25. The audit
+	// before it and the mail after it are as if nothing had been.
+	if diff := cmp.Diff([]string{"billing/refunded user.(*Users).apologise"}, *failures); diff != "" {
+		t.Errorf("failures (-want +got):\n%s", diff)
+	}
 	if mails, want := sent(t, s), (mail.Message{To: "cafe@mail.example", Subject: "Order o-1: €75.00 are back on your card"}); !slices.Contains(mails, want) {
 		t.Errorf("no %v in %v", want, mails)
 	}
-	if err := s.orders.Cancel(t.Context(), "o-1"); !errors.Is(err, order.ErrState) {
-		t.Errorf("a second Cancel = %v, want ErrState", err)
+}
+
+func TestSmallRefundGivesPoints(t *testing.T) {
+	s, failures := openShop(t)
+	if err := s.orders.Place(t.Context(), request("visa", 2)); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.orders.Cancel(t.Context(), "o-1"); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := stateOf(t, s), (state{mugs: 12, points: 5, orders: "map[cancelled:1]"}); got != want {
+		t.Errorf("after its end %+v, want %+v", got, want)
 	}
 	if len(*failures) > 0 {
 		t.Errorf("failures %q", *failures)

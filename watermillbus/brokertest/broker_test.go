@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -199,6 +200,26 @@ func TestAckAndNack(t *testing.T) {
 	})
 }
 
+// What a shutdown cuts off stays unacked, whatever becomes of its handler.
+func TestShutdown(t *testing.T) {
+	eachServer(t, func(t *testing.T, s server) {
+		begun := make(chan struct{})
+		stop := route(t, s, func(ctx context.Context, _ eventbus.Data) error {
+			close(begun)
+			<-ctx.Done()
+			return ctx.Err()
+		})
+		if err := watermillbus.Forward(s.publisher(t), "events", nil)(t.Context(), eventbus.MustData("order", "placed", 7)); err != nil {
+			t.Fatal(err)
+		}
+		wait(t, "handler", begun)
+		stop()
+		if n := s.unacked(t); n != 1 {
+			t.Errorf("%d messages are unacked, want 1", n)
+		}
+	})
+}
+
 func TestPoisonQueue(t *testing.T) {
 	eachServer(t, func(t *testing.T, s server) {
 		pub := s.publisher(t)
@@ -313,13 +334,11 @@ func TestPairsGetThrough(t *testing.T) {
 			t.Fatal(err)
 		}
 		all := wait(t, "event", got)
-		for k, v := range map[string]string{
+		maps.Copy(pairs, map[string]string{
 			"eventbus_id": "id-1", "eventbus_time": "1970-01-01T00:00:01.000000002Z", "eventbus_domain": "order", "eventbus_action": "placed",
 			"ce-id": "id-1", "ce-source": "/l%C3%A4den/1", "ce-specversion": "1.0", "ce-type": "order.placed",
 			"ce-time": "1970-01-01T00:00:01.000000002Z", "ce-datacontenttype": "application/json",
-		} {
-			pairs[k] = v
-		}
+		})
 		delete(all, "eventbus_received")
 		if diff := cmp.Diff(pairs, all); diff != "" {
 			t.Errorf("pairs (-sent +got):\n%s", diff)

@@ -119,7 +119,7 @@ func (s *natsServer) subscriber(t *testing.T) message.Subscriber {
 	sub, err := wmnats.NewSubscriberWithNatsConn(s.connect(t), wmnats.SubscriberSubscriptionConfig{
 		JetStream: wmnats.JetStreamConfig{
 			DurableCalculator: func(_, topic string) string { return "mailer-" + topic },
-			SubscribeOptions:  []nats.SubOpt{nats.ManualAck()}, // nats.go would ack what Watermill nacks
+			SubscribeOptions:  []nats.SubOpt{nats.ManualAck()}, // or nats.go acks what Watermill leaves unacked
 		},
 	}, watermill.NopLogger{})
 	if err != nil {

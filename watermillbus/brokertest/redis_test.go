@@ -2,6 +2,7 @@ package brokertest
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"os"
@@ -36,8 +37,10 @@ func newRedis(t *testing.T) server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
 	s := &redisServer{dir: t.TempDir(), port: strconv.Itoa(l.Addr().(*net.TCPAddr).Port)}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() { s.stop(t) })
 	return s
 }
@@ -54,8 +57,7 @@ func (s *redisServer) start(t *testing.T) {
 	if err := s.process.Start(); err != nil {
 		t.Fatal(err)
 	}
-	client := s.client()
-	defer client.Close()
+	client := s.client(t)
 	for deadline := time.Now().Add(patience); ; {
 		err := client.Ping(context.Background()).Err()
 		if err == nil {
@@ -71,19 +73,25 @@ func (s *redisServer) stop(t *testing.T) {
 	if s.process == nil {
 		return
 	}
-	s.leash.Close()
-	if err := s.process.Wait(); err != nil {
+	if err := errors.Join(s.leash.Close(), s.process.Wait()); err != nil {
 		t.Log("redis-server:", err)
 	}
 	s.process = nil
 }
 
-func (s *redisServer) client() *redis.Client {
-	return redis.NewClient(&redis.Options{Addr: net.JoinHostPort("127.0.0.1", s.port), MaxRetries: -1})
+// client returns one that its user closes, or the end of the test.
+func (s *redisServer) client(t *testing.T) *redis.Client {
+	c := redis.NewClient(&redis.Options{Addr: net.JoinHostPort("127.0.0.1", s.port), MaxRetries: -1})
+	t.Cleanup(func() {
+		if err := c.Close(); err != nil && !errors.Is(err, redis.ErrClosed) {
+			t.Error(err)
+		}
+	})
+	return c
 }
 
 func (s *redisServer) publisher(t *testing.T) message.Publisher {
-	p, err := redisstream.NewPublisher(redisstream.PublisherConfig{Client: s.client()}, watermill.NopLogger{})
+	p, err := redisstream.NewPublisher(redisstream.PublisherConfig{Client: s.client(t)}, watermill.NopLogger{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +101,7 @@ func (s *redisServer) publisher(t *testing.T) message.Publisher {
 
 func (s *redisServer) subscriber(t *testing.T) message.Subscriber {
 	sub, err := redisstream.NewSubscriber(redisstream.SubscriberConfig{
-		Client: s.client(), ConsumerGroup: "mailer", Consumer: "mailer-1",
+		Client: s.client(t), ConsumerGroup: "mailer", Consumer: "mailer-1",
 		DisableIndefiniteInitialBlock: true, // or a goroutine outlives Close
 	}, watermill.NopLogger{})
 	if err != nil {
@@ -104,9 +112,7 @@ func (s *redisServer) subscriber(t *testing.T) message.Subscriber {
 }
 
 func (s *redisServer) unacked(t *testing.T) int {
-	client := s.client()
-	defer client.Close()
-	groups, err := client.XInfoGroups(t.Context(), "events").Result()
+	groups, err := s.client(t).XInfoGroups(t.Context(), "events").Result()
 	if err != nil || len(groups) != 1 {
 		t.Fatalf("groups %v, error %v", groups, err)
 	}

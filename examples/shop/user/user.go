@@ -49,6 +49,7 @@ func Wire(ctx context.Context, bus *eventbus.Bus, db *sql.DB) (*Users, error) {
 	u := &Users{bus: bus, store: store{db}}
 	eventbus.On(bus, "order", "placed", u.addPoints)
 	eventbus.On(bus, "order", "cancelled", u.takePoints)
+	eventbus.On(bus, "billing", "refunded", u.apologise)
 	return u, nil
 }
 
@@ -83,4 +84,19 @@ func (u *Users) addPoints(ctx context.Context, p purchase) error {
 
 func (u *Users) takePoints(ctx context.Context, p purchase) error {
 	return u.store.addPoints(ctx, p.User, -p.Total/100)
+}
+
+type refund struct {
+	User   string `json:"user"`
+	Amount int    `json:"amount"` // in cents
+}
+
+// apologise gives a few points for a small refund. Whoever publishes the refund
+// lets it stand, whatever becomes of this.
+func (u *Users) apologise(ctx context.Context, r refund) error {
+	const points, most = 5, 2500
+	if r.Amount > most {
+		return fmt.Errorf("user: points for the refund to %s: over €%d somebody has to call", r.User, most/100)
+	}
+	return u.store.addPoints(ctx, r.User, points)
 }
