@@ -118,6 +118,12 @@
 //   - Redis Streams: one subscriber to a consumer group. A nacked message is
 //     tried again before the next. To share the work, spread the keys over several topics.
 //
+// Behind a reaction of package durable there is no order to keep, not even among
+// the events of one key: reactions run side by side, and one that is tried again
+// comes after those that were stored later. Events that must not overtake each
+// other carry a number that grows, such as the version of a row, by which the
+// handler knows the older ones.
+//
 // A topic that depends on the event is a handler that calls Forward with it; an
 // example shows one.
 package watermillbus
